@@ -8,6 +8,8 @@ same code up in their own catalogue to speak other languages.
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -15,6 +17,7 @@ __all__ = [
     "DownloadError",
     "ImageError",
     "ModelError",
+    "Note",
     "TeachdeckError",
     "UsageError",
     "english_messages",
@@ -75,6 +78,27 @@ class TeachdeckError(Exception):
     def message(self) -> str:
         """The sentence in English: what was expected, what came, what to do."""
         return str(self)
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something that a person should know although nothing failed, such as "first frame only".
+
+    Parameters
+    ----------
+    code : str
+        Stable code of the message, such as ``"image.note_first_frame"``.
+    fields : mapping of str to (str or int or float), optional
+        The values that the message's template names.
+    """
+
+    code: str
+    fields: Mapping[str, str | int | float] = field(default_factory=dict)
+
+    @property
+    def message(self) -> str:
+        """The sentence in English."""
+        return english_messages()[self.code].format(**self.fields)
 
 
 class ImageError(TeachdeckError):
