@@ -1,0 +1,276 @@
+"""HDF5 files that are not trusted, read into plain memory.
+
+HDF5 can name other files (external links, external storage, virtual datasets), run plug-ins
+(filters), hold a gigabyte in a kilobyte (compression, fill values, objects with many names) and
+point at itself. None of that is followed: every object is checked before it is read, and what
+comes back holds dicts, strings, numbers and arrays only.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import ModelError
+from core.tfjs.limits import (
+    MAX_COMPRESSION_RATIO,
+    MAX_FILE_BYTES,
+    MAX_JSON_BYTES,
+    MAX_RANK,
+    MAX_TENSORS,
+    MAX_WEIGHT_BYTES,
+)
+
+__all__ = ["Hdf5Group", "is_hdf5", "read_hdf5"]
+
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_MAX_OBJECTS = 4 * MAX_TENSORS
+_MAX_DEPTH = 40
+_MAX_CHUNK_BYTES = 64 * 1024 * 1024
+_FREE_EXPANSION_BYTES = 1024 * 1024
+# Any other filter may be a plug-in that HDF5 would load from disk.
+_FILTERS = frozenset((h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32))
+_HEAP_SIGNATURE = b"GCOL"
+_MAX_STRINGS_BYTES = 64 * 1024 * 1024
+
+Attribute = str | int | float | tuple[str, ...] | tuple[int, ...] | tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Hdf5Group:
+    """A group of an HDF5 file, read whole.
+
+    Parameters
+    ----------
+    attributes : dict of str to (str, int, float or a tuple of one of them)
+        Attributes of any other type are left out.
+    groups : dict of str to Hdf5Group
+    arrays : dict of str to ndarray
+        Native byte order, of the stored type.
+    """
+
+    attributes: dict[str, Attribute] = field(default_factory=dict)
+    groups: dict[str, Hdf5Group] = field(default_factory=dict)
+    arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
+
+    def text(self, name: str) -> str | None:
+        """Return a text attribute, or None."""
+        value = self.attributes.get(name)
+        return value if isinstance(value, str) else None
+
+    def texts(self, name: str) -> tuple[str, ...] | None:
+        """Return a list of texts, also one that Keras cut into ``name0``, ``name1``, ..."""
+        if name in self.attributes:
+            return _as_texts(self.attributes[name])
+        pieces: list[str] = []
+        part = 0
+        while f"{name}{part}" in self.attributes:
+            texts = _as_texts(self.attributes[f"{name}{part}"])
+            if texts is None:
+                return None
+            pieces.extend(texts)
+            part += 1
+        return tuple(pieces) if part else None
+
+    def walk(self, prefix: str = "") -> Iterator[tuple[str, NDArray[Any]]]:
+        """Yield every array below, by its path from here."""
+        for name, array in self.arrays.items():
+            yield prefix + name, array
+        for name, group in self.groups.items():
+            yield from group.walk(f"{prefix}{name}/")
+
+    def find(self, path: str) -> NDArray[Any] | None:
+        """Return the array at a path of names joined by slashes, or None."""
+        *parents, last = path.split("/")
+        group = self
+        for parent in parents:
+            if parent not in group.groups:
+                return None
+            group = group.groups[parent]
+        return group.arrays.get(last)
+
+
+def _as_texts(value: Attribute) -> tuple[str, ...] | None:
+    if isinstance(value, tuple):
+        return tuple(item for item in value if isinstance(item, str))
+    return None
+
+
+def is_hdf5(content: bytes) -> bool:
+    """Say whether a file begins as HDF5 files do."""
+    return content.startswith(_SIGNATURE)
+
+
+def read_hdf5(content: bytes, *, name: str, skip: Collection[str] = ()) -> Hdf5Group:
+    """Read a whole HDF5 file.
+
+    Parameters
+    ----------
+    content : bytes
+        The file.
+    name : str
+        Its name, for the message.
+    skip : collection of str
+        Groups of the first level that are not wanted, such as ``"optimizer_weights"``.
+
+    Returns
+    -------
+    Hdf5Group
+        The root.
+
+    Raises
+    ------
+    ModelError
+        If the file is damaged, too large, refers to other files, or holds types or filters that
+        no model needs. Sizes are checked before memory is taken.
+    """
+    if not is_hdf5(content):
+        raise ModelError("model_file.hdf5_broken", name=name, detail="no HDF5 signature")
+    if len(content) > MAX_FILE_BYTES:
+        raise ModelError(
+            "model_file.file_large",
+            name=name,
+            size_mb=len(content) / 1e6,
+            limit_mb=MAX_FILE_BYTES / 1e6,
+        )
+    try:
+        with h5py.File(io.BytesIO(content), "r") as file:
+            return _Reader(content, name, frozenset(skip)).group(file["/"], depth=0)
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
+        # h5py reports damage with whichever of these fits the failing call.
+        raise ModelError("model_file.hdf5_broken", name=name, detail=str(error)[:200]) from None
+
+
+class _Reader:
+    """One pass over a file, with what it has used up so far."""
+
+    def __init__(self, content: bytes, name: str, skip: frozenset[str]) -> None:
+        self._name = name
+        self._skip = skip
+        self._file_bytes = len(content)
+        self._largest_string = _largest_heap_collection(content)
+        self._objects = 0
+        self._bytes = 0
+        self._open: set[tuple[Any, ...]] = set()
+
+    def group(self, group: h5py.Group, *, depth: int) -> Hdf5Group:
+        identity = _identity(group)
+        if depth > _MAX_DEPTH or identity in self._open:
+            raise self._refuse("hdf5_loop")
+        self._open.add(identity)
+        result = Hdf5Group(attributes=self._attributes(group))
+        for key in group:
+            if depth == 0 and key in self._skip:
+                continue
+            self._objects += 1
+            if self._objects > _MAX_OBJECTS:
+                raise self._refuse("hdf5_objects", limit=_MAX_OBJECTS)
+            link = group.id.links.get_info(key.encode("utf-8", "surrogateescape"))
+            if link.type != h5py.h5l.TYPE_HARD:
+                raise self._refuse("hdf5_link", item=key[:80])
+            item = group[key]
+            if isinstance(item, h5py.Dataset):
+                result.arrays[key] = self._array(item, key)
+            elif isinstance(item, h5py.Group):
+                result.groups[key] = self.group(item, depth=depth + 1)
+            else:
+                raise self._refuse("hdf5_type", item=key[:80], type=type(item).__name__)
+        self._open.remove(identity)
+        return result
+
+    def _array(self, dataset: h5py.Dataset, key: str) -> NDArray[Any]:
+        plan = dataset.id.get_create_plist()
+        if plan.get_external_count() or plan.get_layout() == h5py.h5d.VIRTUAL:
+            raise self._refuse("hdf5_external", item=key[:80])
+        dtype = dataset.dtype
+        if dtype.kind not in "fiub" or dtype.itemsize > 8:
+            raise self._refuse("hdf5_type", item=key[:80], type=str(dtype)[:80])
+        shape = dataset.shape
+        if shape is None or len(shape) > MAX_RANK:
+            raise self._refuse("hdf5_type", item=key[:80], type=f"shape {shape}"[:80])
+        size = math.prod(int(side) for side in shape) * dtype.itemsize
+        # Float16 grows to float32 later; count it as it will be.
+        self._bytes += max(size, math.prod(int(side) for side in shape) * 4)
+        if self._bytes > MAX_WEIGHT_BYTES:
+            raise self._refuse("hdf5_large", item=key[:80], limit_mb=MAX_WEIGHT_BYTES / 1e6)
+        filters = {plan.get_filter(i)[0] for i in range(plan.get_nfilters())}
+        if not filters <= _FILTERS:
+            raise self._refuse("hdf5_filter", item=key[:80])
+        if dataset.chunks and math.prod(dataset.chunks) * dtype.itemsize > _MAX_CHUNK_BYTES:
+            raise self._refuse("hdf5_large", item=key[:80], limit_mb=_MAX_CHUNK_BYTES / 1e6)
+        # Storage that was never written reads as fill values, and equal values compress well:
+        # neither may make a small file a large model.
+        stored = min(dataset.id.get_storage_size(), self._file_bytes)
+        if size > _FREE_EXPANSION_BYTES + MAX_COMPRESSION_RATIO * stored:
+            raise self._refuse("hdf5_bomb", item=key[:80])
+        if self._bytes > 16 * _FREE_EXPANSION_BYTES + MAX_COMPRESSION_RATIO * self._file_bytes:
+            raise self._refuse("hdf5_bomb", item=key[:80])
+        values = np.empty(shape, dtype.newbyteorder("="))
+        if values.size:
+            dataset.read_direct(values)
+        return values
+
+    def _attributes(self, item: h5py.Group) -> dict[str, Attribute]:
+        if len(item.attrs) > MAX_TENSORS:
+            raise self._refuse("hdf5_objects", limit=MAX_TENSORS)
+        attributes: dict[str, Attribute] = {}
+        for key in item.attrs:
+            stored = item.attrs.get_id(key)
+            count = math.prod(stored.shape) if stored.shape is not None else 0
+            kind = stored.get_type()
+            if isinstance(kind, h5py.h5t.TypeStringID) and count:
+                size = stored.get_storage_size()
+                if kind.is_variable_str():
+                    # Every entry may point at the largest string of the file. Where that could
+                    # take too much, the list is left out: it is a convenience, not the data.
+                    size = count * self._largest_string
+                    if count > 1 and size > _MAX_STRINGS_BYTES:
+                        continue
+                if size > max(MAX_JSON_BYTES, _MAX_STRINGS_BYTES):
+                    raise self._refuse("hdf5_large", item=key[:80], limit_mb=MAX_JSON_BYTES / 1e6)
+                attributes[key] = _texts(item.attrs[key])
+            elif isinstance(kind, h5py.h5t.TypeIntegerID | h5py.h5t.TypeFloatID) and (
+                0 < count <= MAX_TENSORS
+            ):
+                value = np.asarray(item.attrs[key])
+                attributes[key] = (
+                    value.item() if value.shape == () else tuple(value.ravel().tolist())
+                )
+        return attributes
+
+    def _refuse(self, key: str, **fields: str | int | float) -> ModelError:
+        return ModelError(f"model_file.{key}", name=self._name, **fields)
+
+
+def _texts(value: Any) -> str | tuple[str, ...]:
+    if isinstance(value, np.ndarray):
+        return tuple(_text(item) for item in value.ravel().tolist())
+    return _text(value)
+
+
+def _text(value: Any) -> str:
+    # Keras 1 and 2 stored bytes, Keras 3 stores text.
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _identity(group: h5py.Group) -> tuple[Any, ...]:
+    info = h5py.h5o.get_info(group.id)
+    return (info.fileno, info.addr)
+
+
+def _largest_heap_collection(content: bytes) -> int:
+    """Return an upper bound, in bytes, of the longest variable-length string of a file."""
+    largest = 0
+    start = content.find(_HEAP_SIGNATURE)
+    while start >= 0:
+        size = int.from_bytes(content[start + 8 : start + 16], "little")
+        largest = max(largest, min(size, len(content)))
+        start = content.find(_HEAP_SIGNATURE, start + 4)
+    return largest
