@@ -10,19 +10,10 @@ from core.tfjs.model import Config, LayersModel, is_model
 __all__ = ["WeightKey", "tfjs_weight_names", "variable_order", "weight_key"]
 
 # The order in which Keras creates the variables of a layer: those that train, then the others.
-_ORDER = [
-    "depthwise_kernel",
-    "pointwise_kernel",
-    "kernel",
-    "recurrent_kernel",
-    "embeddings",
-    "alpha",
-    "gamma",
-    "beta",
-    "bias",
-    "moving_mean",
-    "moving_variance",
-]
+_ORDER = (
+    *("depthwise_kernel", "pointwise_kernel", "kernel", "recurrent_kernel", "embeddings", "alpha"),
+    *("gamma", "beta", "bias", "moving_mean", "moving_variance", "mean", "variance", "count"),
+)
 
 
 class WeightKey(NamedTuple):
