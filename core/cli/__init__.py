@@ -15,6 +15,7 @@ __all__ = ["COMMANDS", "main"]
 # name -> (module, one line for --help). A new command is a module and a row here. Each module
 # has ``add_arguments(parser)`` and ``run(arguments) -> int`` (the exit status).
 COMMANDS: dict[str, tuple[str, str]] = {
+    "prepare": ("core.cli.prepare", "make the offline model ready"),
     "predict": ("core.cli.predict", "say what is in pictures"),
 }
 
