@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -26,6 +26,9 @@ _OTHER_NAMES = {
     "moving_variance": ("running_std", "running_variance"),
     "alpha": ("alphas",),
 }
+_PLAIN, _WITHOUT_COUNTER = "plain", "without counter"
+_COUNTER = re.compile(r"_\d+$")
+_MAX_PARENTS = 10
 _IGNORED = re.compile(r"(^|/)(seed_generator\w*/|random_seed_generator/)?seed_generator_state")
 
 
@@ -79,48 +82,44 @@ def match_by_name(
         Stored names by :attr:`Variable.name`. Variables that were not found are left out.
     """
     variables = list(variables)
-    found: dict[str, str] = {v.name: v.name for v in variables if v.name in stored}
-    by_ending: dict[str, list[str]] = {}
-    for name in stored:
-        if name not in found.values():
-            by_ending.setdefault(name.rsplit("/", 1)[-1], []).append(name)
-    for variable in variables:
-        if variable.name in found:
-            continue
-        wanted = (variable.short_name, *_OTHER_NAMES.get(variable.short_name, ()))
-        candidates = [n for ending in wanted for n in by_ending.get(ending, [])]
-        if one_layer:
-            candidates += [
-                n
-                for other in wanted
-                for ending, names in by_ending.items()
-                if ending.endswith("_" + other) and ending not in wanted
-                for n in names
-            ]
-        narrowed = [n for n in candidates if set(variable.inside) <= set(n.split("/")[:-1])]
-        if not one_layer:
-            narrowed = [n for n in narrowed if _mentions(n, variable.layer)]
-        # A layer's own name wins over the nested model's that begins with it.
-        taken = set(found.values())
-        for name in narrowed:
-            if name not in taken:
-                found[variable.name] = name
-                break
+    found = {v.name: v.name for v in variables if v.name in stored}
+    taken = set(found)
+    index = _index([name for name in stored if name not in taken], one_layer=one_layer)
+    # Names with a counter that Keras added ("conv2d_1_1") come last: "conv2d_1" may be a layer.
+    for place in (_PLAIN, _WITHOUT_COUNTER):
+        for variable in variables:
+            if variable.name in found:
+                continue
+            layer = "" if one_layer else variable.layer
+            endings = (variable.short_name, *_OTHER_NAMES.get(variable.short_name, ()))
+            for name in (n for e in endings for n in index.get((place, layer, e), ())):
+                if name not in taken and set(variable.inside) <= set(name.split("/")[:-1]):
+                    found[variable.name] = name
+                    taken.add(name)
+                    break
     return found
 
 
-def _mentions(stored_name: str, layer: str) -> bool:
-    parents = stored_name.rsplit("/", 1)[0]
-    return f"/{layer}/" in f"/{parents}/"
-
-
-def match_by_order(
-    variables: Sequence[Variable], stored: Mapping[str, Weight]
-) -> dict[str, str] | None:
-    """Match one layer's weights by their order, where names say nothing; None if counts differ."""
-    if len(variables) != len(stored):
-        return None
-    return {v.name: name for v, name in zip(variables, stored, strict=True)}
+def _index(names: list[str], *, one_layer: bool) -> dict[tuple[str, str, str], list[str]]:
+    """Return names by how they may mention their layer, and by their last part."""
+    index: dict[tuple[str, str, str], list[str]] = {}
+    for name in names:
+        *parents, last = name.split("/")
+        keys: set[tuple[str, str, str]] = set()
+        if one_layer:
+            # Keras 1 wrote "dense_1_W": the part behind the last underscore counts too.
+            keys = {(_PLAIN, "", last), (_WITHOUT_COUNTER, "", last.rsplit("_", 1)[-1])}
+            keys.add((_WITHOUT_COUNTER, "", "_".join(last.rsplit("_", 2)[-2:])))
+        else:
+            parents = parents[:_MAX_PARENTS]
+            for start in range(len(parents)):
+                for end in range(start + 1, len(parents) + 1):
+                    layer = "/".join(parents[start:end])
+                    keys.add((_PLAIN, layer, last))
+                    keys.add((_WITHOUT_COUNTER, _COUNTER.sub("", layer), last))
+        for key in keys:
+            index.setdefault(key, []).append(name)
+    return index
 
 
 def is_ignored(name: str) -> bool:
