@@ -1,0 +1,1 @@
+"""Networks as plain data, written as LiteRT flatbuffers and run from any thread."""
