@@ -76,7 +76,7 @@ class DecodedImage:
         The picture's own size in pixels, the right way up. `pixels` may be smaller when
         `decode_image` was allowed to reduce it.
     format : str
-        One of "JPEG", "PNG", "WEBP", "GIF", "BMP".
+        One of "JPEG", "PNG", "WEBP", "GIF", "BMP"; "array" for pixels that came as such.
     notes : tuple of Note
         What was left out or ignored, such as all but the first frame.
     """
@@ -131,14 +131,14 @@ def decode_image(
     except Exception as error:  # a reader may fail in any way on damaged bytes
         raise ImageError("image.damaged", format=file_format) from error
     try:
-        _check_size(*image.size)
+        check_size(*image.size)
         with _turn_for(image.size, file_format, max_side_px, min_side_px):
             return _decode(image, file_format, max_side_px, min_side_px)
     finally:
         image.close()
 
 
-def _check_size(width: int, height: int) -> None:
+def check_size(width: int, height: int) -> None:
     if width < 1 or height < 1:
         raise ImageError("image.no_pixels", width=width, height=height)
     if width * height > MAX_MEGAPIXELS * 1_000_000:
