@@ -16,12 +16,24 @@ from numpy.typing import NDArray
 from core.errors import Note
 from core.tfjs.quantize import Quantization
 
-__all__ = ["Config", "LayersModel", "Origin", "Weight", "Weights", "is_model", "iterate_layers"]
+__all__ = [
+    "MODEL_CLASSES",
+    "SIDE_METADATA",
+    "Config",
+    "LayersModel",
+    "Origin",
+    "Weight",
+    "Weights",
+    "is_model",
+    "iterate_layers",
+]
 
 Config: TypeAlias = dict[str, Any]  # JSON of a Keras config; its values are of every JSON type
 Weight: TypeAlias = NDArray[Any]
 Weights: TypeAlias = Mapping[str, Weight]
 
+# A Teachable Machine export's second file; the same name is its key in LayersModel.metadata.
+SIDE_METADATA = "metadata.json"
 MODEL_CLASSES = ("Sequential", "Functional")
 
 
@@ -68,7 +80,7 @@ class LayersModel:
         without the names of enclosing models, in the file's order.
     metadata : dict or None
         ``userDefinedMetadata``; a Teachable Machine export's metadata.json is under
-        ``"teachable_machine"``.
+        its own name, ``"metadata.json"``.
     training_config : dict or None
         Loss, metrics and optimiser of a model that was saved compiled.
     origin : Origin

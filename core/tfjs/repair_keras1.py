@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from core.errors import ModelError
-from core.tfjs.model import Config
+from core.tfjs.model import Config, Weight
 
 __all__ = [
     "keras1_arguments",
     "keras1_class_name",
     "keras1_merge",
     "keras1_time_distributed_dense",
+    "keras1_weights",
 ]
 
 _CLASSES = {
@@ -114,3 +118,35 @@ def keras1_merge(class_name: str, config: Config) -> tuple[str, Config]:
 def keras1_time_distributed_dense(class_name: str, config: Config) -> tuple[str, Config]:
     """Return TimeDistributedDense as Dense, which works on the last axis today."""
     return ("Dense", config) if class_name == "TimeDistributedDense" else (class_name, config)
+
+
+# The order in which Keras 1 listed the gates, seen from the order of today's one matrix.
+_GATES = {"LSTM": (0, 2, 1, 3), "GRU": (0, 1, 2)}
+
+
+def keras1_weights(layer: Config, stored: Mapping[str, Weight]) -> dict[str, Weight]:
+    """Return a layer's weights as today's Keras lays them out.
+
+    Keras 1 kept each gate of an LSTM (input, cell, forget, output) or GRU apart, as matrices for
+    the input and the state and a bias, and a Conv1D's kernel with a side of 1 between.
+
+    Parameters
+    ----------
+    layer : dict
+        Canonical JSON.
+    stored : mapping of str to ndarray
+        The layer's weights in the order of the file.
+    """
+    class_name = layer["class_name"]
+    arrays = list(stored.values())
+    order = _GATES.get(class_name)
+    if order is not None and len(arrays) == 3 * len(order):
+        kinds = ("kernel", "recurrent_kernel", "bias")
+        return {
+            kind: np.concatenate([arrays[3 * gate + i] for gate in order], axis=-1)
+            for i, kind in enumerate(kinds)
+        }
+    if class_name == "Conv1D" and arrays and arrays[0].ndim == 4 and arrays[0].shape[1] == 1:
+        names = list(stored)
+        return {**stored, names[0]: arrays[0][:, 0]}
+    return dict(stored)
