@@ -20,9 +20,8 @@ from core.tfjs.compat_activations import (
     plain_name,
 )
 from core.tfjs.compat_masks import mask_problems
-from core.tfjs.compat_rules import AUGMENTATION, RULES, keep, refuse, scale_gates
+from core.tfjs.compat_rules import AUGMENTATION, OLD_RULES, RULES, keep, refuse, scale_gates
 from core.tfjs.model import Config, LayersModel, is_model
-from core.tfjs.names import tfjs_weight_names
 from core.tfjs.rewrite import Call, Refusal, Step, rewrite_layers
 
 __all__ = ["ConversionRefusedError", "Target", "adapt", "dialect_of", "problems"]
@@ -87,7 +86,6 @@ TFJS_LAYERS_OLD = frozenset(
     ]
 )
 TFJS_LAYERS = TFJS_LAYERS_OLD | {
-    "CategoryEncoding",
     "Conv3DTranspose",
     "ConvLSTM2D",
     "Rescaling",
@@ -209,27 +207,28 @@ def _adapt(model: LayersModel, target: Target, strip: bool) -> tuple[LayersModel
     rule = _tfjs_rule(dialect, target) if to_tfjs else _keras_rule(dialect, target)
     adapted, refusals = rewrite_layers(model, rule)
     if to_tfjs:
-        adapted = tfjs_weight_names(_rename_layers(_without_seeds(adapted)))
-    return adapted, tuple(dict.fromkeys(masks)) + refusals
+        adapted = _rename_layers(_without_seeds(adapted))
+    return adapted, masks + refusals
 
 
 # -- for TensorFlow.js ------------------------------------------------------------------------
 
 
 def _tfjs_rule(dialect: str, target: str) -> Any:
+    rules = RULES if target == "tfjs" else OLD_RULES
     layers = TFJS_LAYERS if target == "tfjs" else TFJS_LAYERS_OLD
     activations = TFJS_ACTIVATIONS if target == "tfjs" else TFJS_ACTIVATIONS_OLD
 
     def rule(call: Call) -> Sequence[Step] | Refusal:
         call = replace(call, config=_clean(call.config, call.class_name))
-        own = None if dialect == "tfjs" else RULES.get(call.class_name)
+        own = None if dialect == "tfjs" else rules.get(call.class_name)
         steps = own(call, dialect) if own else None
         if isinstance(steps, Refusal):
             return steps
         steps = _expand_activations(keep(call) if steps is None else steps, call, dialect)
         if isinstance(steps, Refusal):
             return steps
-        return _check(steps, call, layers, activations)
+        return _check(steps, call, dialect, layers, activations)
 
     return rule
 
@@ -285,7 +284,11 @@ def _behind(step: Step, chain: Sequence[Step], before: int) -> list[Step]:
 
 
 def _check(
-    steps: Sequence[Step], call: Call, layers: frozenset[str], activations: frozenset[str]
+    steps: Sequence[Step],
+    call: Call,
+    dialect: str,
+    layers: frozenset[str],
+    activations: frozenset[str],
 ) -> Sequence[Step] | Refusal:
     """Refuse what the release does not have, wrapped layers included."""
     checked = []
@@ -303,6 +306,9 @@ def _check(
                     name = plain_name(part[key])
                     if name is None:
                         return refuse("activation_object", call)
+                    in_wrapper = part is not config and class_name not in _RECURRENT
+                    if name == "hard_sigmoid" and dialect == "keras3" and in_wrapper:
+                        return refuse("wrapped_chain", call, inner=name)
                     if name not in activations:
                         return refuse("activation", call, activation=name)
                     part[key] = name
@@ -445,8 +451,7 @@ def _keras_rule(dialect: str, target: str) -> Any:
         if call.class_name == "ThresholdedReLU":
             return _thresholded(call)
         if call.class_name == "LeakyReLU":
-            slope = config.pop("negative_slope", config.pop("alpha", 0.3))
-            config.pop("alpha", None)
+            slope = config.pop("alpha", 0.3)
             key = "negative_slope" if target == "keras3" else "alpha"
             return keep(call, **{key: slope})
         if call.class_name == "Softmax" and from_tfjs:
@@ -490,6 +495,8 @@ def _keras_recurrent(call: Call, dialect: str, target: str) -> Sequence[Step] | 
         if class_name == "SimpleRNN":
             config.pop("recurrent_activation")
     weights = call.weights
+    if config.get("activation") == "hard_sigmoid" and (dialect != "keras3" or target == "keras"):
+        return refuse("recurrent_hard_sigmoid", call)
     if config.get("recurrent_activation") == "hard_sigmoid":
         if target == "keras":
             return refuse("h5_hard_sigmoid", call)

@@ -19,7 +19,7 @@ from core.tfjs.model import Config, Weight
 from core.tfjs.rewrite import Call, Refusal, Step
 from core.tfjs.shapes import Shape, per_axis
 
-__all__ = ["RULES", "keep", "refuse"]
+__all__ = ["AUGMENTATION", "OLD_RULES", "RULES", "keep", "refuse", "scale_gates"]
 
 Result = Sequence[Step] | Refusal | None
 LayerRule = Callable[[Call, str], Result]
@@ -50,15 +50,14 @@ def _step(class_name: str, suffix: str, source: int, **config: Any) -> Step:
 
 
 def _leaky_relu(call: Call, _: str) -> Result:
-    slope = call.config.get("negative_slope", call.config.get("alpha", 0.3))
-    return keep(_without(call, "negative_slope"), alpha=float(_number(slope)))
+    return keep(call, alpha=float(call.config.get("alpha", 0.3)))
 
 
 def _relu(call: Call, _: str) -> Result:
     config = call.config
     highest = config.get("max_value")
-    slope = float(_number(config.get("negative_slope")) or 0.0)
-    threshold = float(_number(config.get("threshold")) or 0.0)
+    slope = _number(config.get("negative_slope"))
+    threshold = _number(config.get("threshold"))
     call = _without(call, "negative_slope", "threshold")
     if slope == 0.0 and threshold == 0.0:
         return keep(call)
@@ -74,9 +73,6 @@ def _relu(call: Call, _: str) -> Result:
 
 
 def _number(value: Any) -> float:
-    # Keras 2 wrote numpy scalars as {"class_name": "ndarray", "config": {"value": ...}}.
-    if isinstance(value, Mapping):
-        value = value.get("config", value).get("value")
     return 0.0 if value is None else float(value)
 
 
@@ -112,6 +108,8 @@ def _softmax(call: Call, _: str) -> Result:
     found = _single_axis(call, -1)
     if axis in (-1, [-1]):
         return keep(call, axis=-1)
+    if isinstance(axis, list | tuple) and len(axis) > 1:
+        return keep(call)
     if found is None:
         return refuse("softmax_axes", call)
     position, rank = found
@@ -276,7 +274,7 @@ def _one_dimensional(class_2d: str, variables: Sequence[str] = ()) -> LayerRule:
             return refuse("channels_first", call)
         if shape is None or shape[-1] is None or len(shape) != 3:
             return refuse("needs_shape", call)
-        config = _two_dimensional_config(call.config)
+        config = _two_dimensional_config(call.config, equal_strides="Transpose" not in class_2d)
         if config is None:
             return refuse("no_chain", call)
         weights = {
@@ -297,7 +295,7 @@ def _one_dimensional(class_2d: str, variables: Sequence[str] = ()) -> LayerRule:
     return rule
 
 
-def _two_dimensional_config(config: Config) -> Config | None:
+def _two_dimensional_config(config: Config, *, equal_strides: bool) -> Config | None:
     if config.get("padding") == "causal":
         return None
     two: Config = {key: value for key, value in config.items() if key != "name"}
@@ -305,7 +303,7 @@ def _two_dimensional_config(config: Config) -> Config | None:
         if key in two:
             # Depthwise convolutions want the same stride both ways; the width is one anyway.
             first = per_axis(two[key], 0)
-            two[key] = [first, 1 if key != "strides" else first]
+            two[key] = [first, first if key == "strides" and equal_strides else 1]
     if "size" in two:
         two["size"] = [per_axis(two["size"], 0), 1]
     for key in ("padding", "cropping"):
@@ -381,16 +379,14 @@ def _normalization(call: Call, _: str) -> Result:
 def _gated(call: Call, dialect: str) -> Result:
     """LSTM, GRU, SimpleRNN and ConvLSTM2D."""
     config = call.config
-    if config.get("time_major"):
-        return refuse("time_major", call)
-    if config.get("zero_output_for_mask"):
-        return refuse("no_chain", call)
     if call.class_name == "GRU":
         if config.get("reset_after", dialect == "keras3"):
             return refuse("gru_reset_after", call)
         call = _with(call, reset_after=False)
     if call.class_name == "ConvLSTM2D" and _is_channels_first(call):
         return refuse("channels_first", call)
+    if config.get("activation") == "hard_sigmoid" and dialect == "keras3":
+        return refuse("activation", call, activation="hard_sigmoid (of Keras 3)")
     gate = config.get("recurrent_activation")
     if gate == "hard_sigmoid" and dialect == "keras3":
         return keep(scale_gates(call, 5 / 6))
@@ -420,18 +416,9 @@ def scale_gates(call: Call, factor: float) -> Call:
 
 
 def _bidirectional(call: Call, dialect: str) -> Result:
-    config = call.config
-    layer, backward = config["layer"], config.get("backward_layer")
-    inner_config = layer["config"]
-    if inner_config.get("go_backwards"):
+    if call.config["layer"]["config"].get("go_backwards"):
         return refuse("bidirectional_layers", call)
-    if backward is not None:
-        names = ("name", "go_backwards", "zero_output_for_mask")
-        left = {k: v for k, v in inner_config.items() if k not in names}
-        right = {k: v for k, v in backward["config"].items() if k not in names}
-        if left != right or backward["class_name"] != layer["class_name"]:
-            return refuse("bidirectional_layers", call)
-    return _wrapped(_without(call, "backward_layer", "weights"), dialect)
+    return _wrapped(_without(call, "weights"), dialect)
 
 
 def _wrapped(call: Call, dialect: str) -> Result:
@@ -442,10 +429,7 @@ def _wrapped(call: Call, dialect: str) -> Result:
     shape = _shape(call)
     if shape is not None and call.class_name == "TimeDistributed":
         shape = (shape[0], *shape[2:])
-    inner_config = {**layer["config"], "zero_output_for_mask": False}
-    if "zero_output_for_mask" not in layer["config"]:
-        del inner_config["zero_output_for_mask"]
-    inner = Call(layer["class_name"], inner_config, (shape,), call.weights)
+    inner = Call(layer["class_name"], layer["config"], (shape,), call.weights)
     rule = RULES.get(inner.class_name)
     steps = rule(inner, dialect) if rule else None
     if isinstance(steps, Refusal):
@@ -534,10 +518,23 @@ def _plain(value: Any) -> Any:
 
 
 def _category_encoding(call: Call, _: str) -> Result:
+    # The layer of TensorFlow.js changes the shape of its own input; rows of ones do the same.
     mode = call.config.get("output_mode", "multi_hot")
+    shape = _shape(call)
     if mode not in ("one_hot", "multi_hot") or call.config.get("sparse"):
         return refuse("category_encoding", call, mode=str(mode))
-    return None
+    if shape is None or len(shape) != 2:
+        return refuse("needs_shape", call)
+    count = int(call.config["num_tokens"])
+    rows = {"input_dim": count, "output_dim": count, "trainable": False}
+    look_up = Step("Embedding", rows, (0,), weights={"embeddings": np.eye(count, dtype=np.float32)})
+    if mode == "multi_hot":
+        return [look_up, _step("GlobalMaxPooling1D", "_any", -1)]
+    return (
+        [look_up, _step("Reshape", "_flat", -1, target_shape=[count])]
+        if shape[1] == 1
+        else [look_up]
+    )
 
 
 def _augmentation(call: Call, _: str) -> Result:
@@ -620,4 +617,52 @@ RULES: dict[str, LayerRule] = {
     "Rescaling": _rescaling,
     "CategoryEncoding": _category_encoding,
     **dict.fromkeys(AUGMENTATION, _augmentation),
+}
+
+
+def _old_softmax(call: Call, dialect: str) -> Result:
+    axis = call.config.get("axis", -1)
+    several = isinstance(axis, list | tuple) and len(axis) > 1
+    return refuse("softmax_axes", call) if several else _softmax(call, dialect)
+
+
+def _old_layer_normalization(call: Call, dialect: str) -> Result:
+    if not (call.config.get("center", True) and call.config.get("scale", True)):
+        return refuse("old_release", call)
+    return _layer_normalization(call, dialect)
+
+
+def _old_flatten(call: Call, dialect: str) -> Result:
+    return refuse("channels_first", call) if _is_channels_first(call) else _flatten(call, dialect)
+
+
+def _old_spatial_dropout_1d(call: Call, _: str) -> Result:
+    shape = [None, 1, None]
+    return [Step("Dropout", {"rate": call.config.get("rate", 0.5), "noise_shape": shape})]
+
+
+def _old_depthwise(rule: LayerRule) -> LayerRule:
+    """Refuse kernels with unequal sides and padding "same", which 1.3.1 pads wrongly."""
+
+    def checked(call: Call, dialect: str) -> Result:
+        sides = set(_as_list(call.config.get("kernel_size")))
+        wrong = call.class_name.endswith("1D") or len(sides) > 1
+        if wrong and call.config.get("padding") == "same":
+            return refuse("old_release", call)
+        return rule(call, dialect)
+
+    return checked
+
+
+# What TensorFlow.js 1.3.1 computes otherwise than 4.22.
+OLD_RULES: dict[str, LayerRule] = {
+    **RULES,
+    "Softmax": _old_softmax,
+    "LayerNormalization": _old_layer_normalization,
+    "Flatten": _old_flatten,
+    "SpatialDropout1D": _old_spatial_dropout_1d,
+    **{
+        name: _old_depthwise(RULES[name])
+        for name in ("DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D")
+    },
 }

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.tfjs.keras_process import save_arrays, load_arrays
+from core.tfjs.keras_process import load_arrays, save_arrays
 from core.tfjs.names import WeightKey, weight_key
 
 __all__ = ["build_keras_model", "main", "variable_keys"]
@@ -164,7 +164,10 @@ def _tflite(model: Any, dtype: str) -> bytes:
     function = tf.function(
         lambda *inputs: model(list(inputs) if len(inputs) > 1 else inputs[0], training=False)
     )
-    specs = [tf.TensorSpec([1, *spec.shape[1:]], spec.dtype, spec.name) for spec in model.inputs]
+    specs = [
+        tf.TensorSpec([1, *spec.shape[1:]], spec.dtype, f"input_{index}")
+        for index, spec in enumerate(model.inputs)
+    ]
     concrete = function.get_concrete_function(*specs)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], model)
     if dtype in ("float16", "int8"):

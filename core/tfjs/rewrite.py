@@ -133,7 +133,7 @@ class _Rewriter:
         for layer in layers:
             results.append(None if is_model(layer) else self._apply(layer))
             if is_model(layer):
-                layer["config"] = self.model(layer)["config"]
+                layer.update(self.model(layer))
         if topology["class_name"] == "Sequential":
             if all(steps is None or _is_chain(steps) for steps in results):
                 return self._sequential(topology, results)

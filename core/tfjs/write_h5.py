@@ -14,8 +14,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from core.tfjs.model import Config, LayersModel, is_model
-from core.tfjs.names import variable_order, weight_key
+from core.tfjs.model import Config, LayersModel, Weights, is_model
+from core.tfjs.variables import Variable, layer_variables
 
 __all__ = ["h5_bytes", "keras_layer_order"]
 
@@ -47,36 +47,33 @@ def h5_bytes(model: LayersModel) -> bytes:
         group = file.create_group("model_weights")
         group.attrs["keras_version"] = KERAS_VERSION.encode()
         group.attrs["backend"] = b"tensorflow"
-        by_layer: dict[str, list[str]] = {}
-        for name in model.weights:
-            by_layer.setdefault(weight_key(name).layer, []).append(name)
         layers = keras_layer_order(model.topology)
         _write_names(group, "layer_names", [layer["config"]["name"] for layer in layers])
         for layer in layers:
             layer_group = group.create_group(layer["config"]["name"])
-            names = _weights_of(layer, by_layer)
+            names = _weights_of(layer, model.weights)
             _write_names(layer_group, "weight_names", [f"{name}:0" for name in names])
             for name in names:
                 layer_group.create_dataset(f"{name}:0", data=np.asarray(model.weights[name]))
     return buffer.getvalue()
 
 
-def _weights_of(layer: Config, by_layer: dict[str, list[str]]) -> list[str]:
+def _weights_of(layer: Config, weights: Weights) -> list[str]:
     """Return a layer's weights in Keras' order: those that train, then the others."""
-    flat = _flat_layers(layer)
     names = [
-        (name, inner)
-        for inner in flat
-        for name in sorted(by_layer.get(inner["config"]["name"], []), key=variable_order)
+        (variable.name, _trains(variable, flat))
+        for flat in _flat_layers(layer)
+        for variable in layer_variables(flat)
+        if variable.name in weights
     ]
-    trained = [name for name, inner in names if _trains(name, inner)]
-    return trained + [name for name, inner in names if not _trains(name, inner)]
+    return [name for name, trains in names if trains] + [
+        name for name, trains in names if not trains
+    ]
 
 
-def _trains(name: str, layer: Config) -> bool:
-    statistics = ("moving_mean", "moving_variance", "mean", "variance", "count")
+def _trains(variable: Variable, layer: Config) -> bool:
     return bool(layer["config"].get("trainable", True)) and (
-        weight_key(name).variable not in statistics
+        variable.short_name not in ("moving_mean", "moving_variance", "mean", "variance", "count")
     )
 
 

@@ -196,14 +196,32 @@ def _model_json(
 
 
 def _named_models(topology: Config, functional: str) -> Config:
-    """Use one class name for all functional models, nested ones included."""
-    layers = [
-        _named_models(layer, functional) if is_model(layer) else layer
-        for layer in topology["config"]["layers"]
-    ]
+    """Use one class name for all functional models, and count calls as TensorFlow.js does.
+
+    There, and in tf.keras 2, a nested model's call 0 is the one that made it.
+    """
+    config = topology["config"]
+    nested = {layer["config"]["name"] for layer in config["layers"] if is_model(layer)}
+
+    def shifted(reference: list[Any]) -> list[Any]:
+        name, node, *rest = reference
+        return [name, node + 1 if name in nested else node, *rest]
+
+    layers = []
+    for layer in config["layers"]:
+        layer = _named_models(layer, functional) if is_model(layer) else layer
+        if "inbound_nodes" in layer:
+            nodes = [[shifted(reference) for reference in node] for node in layer["inbound_nodes"]]
+            layer = {**layer, "inbound_nodes": nodes}
+        layers.append(layer)
+    ends = {
+        key: [shifted(reference) for reference in config[key]]
+        for key in ("input_layers", "output_layers")
+        if key in config
+    }
     class_name = topology["class_name"]
     return {
         **topology,
         "class_name": functional if class_name == "Functional" else class_name,
-        "config": {**topology["config"], "layers": layers},
+        "config": {**config, "layers": layers, **ends},
     }
