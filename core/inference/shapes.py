@@ -13,6 +13,7 @@ from core.inference.node import Node, Shape
 
 __all__ = ["OPERATIONS", "multiply_adds", "output_shape", "same_padding"]
 
+_MAX_RANK = 4
 _Rule = Callable[[Node, Sequence[Shape]], Shape]
 
 
@@ -42,6 +43,8 @@ def output_shape(node: Node, inputs: Sequence[Shape]) -> Shape:
     if not least <= len(inputs) <= most:
         raise _unfit(node, f"{least} input" if least == most else f"at least {least}", inputs)
     shape = rule(node, inputs)
+    if len(shape) > _MAX_RANK:
+        raise _unfit(node, f"at most {_MAX_RANK} axes", [*inputs, shape[:8]])
     if any(size < 1 for size in shape):
         raise _unfit(node, "an input large enough to leave an output", inputs)
     if node.op in FUSING:
