@@ -11,8 +11,9 @@ The rule, so that it can be written again in any language:
    pixel ``k`` of the picture is centred at ``k + 0.5``. The filter is bilinear (triangle,
    support 1) or bicubic (Keys, a = -0.5, support 2), stretched by ``step`` where that is above 1
    (antialiasing). Weights reach beyond the region where the picture does, are cut off at its
-   edges, and sum to 1. First along x, then along y, each rounded to 0..255. This is
-   ``PIL.Image.resize(size, resample, box)`` on uint8.
+   edges, and sum to 1. One axis after the other, each
+   rounded (half up) to 0..255; the order is the library's choice and changes a pixel by 1 at
+   most. This is ``PIL.Image.resize(size, resample, box)`` on uint8.
 3. ``value = (pixel - offset) / scale`` in float32, channels R, G, B last.
 
 Cropping and resizing in one call equals "resize the shorter side to input / crop_fraction, then
@@ -96,7 +97,7 @@ class Preprocessing:
             raise _wrong("input_size_px", size, f"1 to {_MAX_INPUT_SIZE_PX}")
         if self.resize not in _RESIZE_RULES:
             raise _wrong("resize", self.resize, ", ".join(_RESIZE_RULES))
-        if self.interpolation not in _RESAMPLING:
+        if self.interpolation not in tuple(_RESAMPLING):  # what is not hashable too
             raise _wrong("interpolation", self.interpolation, ", ".join(_RESAMPLING))
         for name in ("crop_fraction", "offset", "scale"):
             value = getattr(self, name)
