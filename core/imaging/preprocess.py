@@ -12,8 +12,8 @@ The rule, so that it can be written again in any language:
    support 1) or bicubic (Keys, a = -0.5, support 2), stretched by ``step`` where that is above 1
    (antialiasing). Weights reach beyond the region where the picture does, are cut off at its
    edges, and sum to 1. One axis after the other, each
-   rounded (half up) to 0..255; the order is the library's choice and changes a pixel by 1 at
-   most. This is ``PIL.Image.resize(size, resample, box)`` on uint8.
+   rounded (half up) and clipped to 0..255; the library chooses the order by cost, and it shows
+   in rounding and clipping only. This is ``PIL.Image.resize(size, resample, box)`` on uint8.
 3. ``value = (pixel - offset) / scale`` in float32, channels R, G, B last.
 
 Cropping and resizing in one call equals "resize the shorter side to input / crop_fraction, then
