@@ -20,7 +20,16 @@ from core.tfjs.compat_activations import (
     plain_name,
 )
 from core.tfjs.compat_masks import mask_problems
-from core.tfjs.compat_rules import AUGMENTATION, OLD_RULES, RULES, keep, refuse, scale_gates
+from core.tfjs.compat_rules import (
+    AUGMENTATION,
+    OLD_RULES,
+    RULES,
+    keep,
+    nothing,
+    refuse,
+    scale_gates,
+)
+from core.tfjs.inline import inline_nested
 from core.tfjs.model import Config, LayersModel, is_model
 from core.tfjs.rewrite import Call, Refusal, Step, rewrite_layers
 
@@ -202,12 +211,14 @@ def _adapt(model: LayersModel, target: Target, strip: bool) -> tuple[LayersModel
     masks = mask_problems(model.topology) if to_tfjs != (dialect == "tfjs") else ()
     if strip:
         model, _ = rewrite_layers(
-            model, lambda call: [] if call.class_name in AUGMENTATION else None
+            model, lambda call: nothing(call) if call.class_name in AUGMENTATION else None
         )
     rule = _tfjs_rule(dialect, target) if to_tfjs else _keras_rule(dialect, target)
     adapted, refusals = rewrite_layers(model, rule)
     if to_tfjs:
         adapted = _rename_layers(_without_seeds(adapted))
+    elif target == "keras":
+        adapted = inline_nested(adapted)
     return adapted, masks + refusals
 
 
@@ -442,12 +453,11 @@ def _keras_rule(dialect: str, target: str) -> Any:
         from_tfjs = dialect == "tfjs"
         config = call.config
         if from_tfjs and call.class_name in ("UpSampling2D", "Resizing", "CenterCrop"):
-            if config.get("interpolation", "bilinear") != "nearest" or call.class_name != (
-                "UpSampling2D"
-            ):
-                name = str(config.get("interpolation", "bilinear"))
-                return refuse("resize_grid", call, interpolation=name)
-            return None
+            default = "nearest" if call.class_name == "UpSampling2D" else "bilinear"
+            name = str(config.get("interpolation", default))
+            if call.class_name == "UpSampling2D" and name == "nearest":
+                return None
+            return refuse("resize_grid", call, interpolation=name)
         if call.class_name == "ThresholdedReLU":
             return _thresholded(call)
         if call.class_name == "LeakyReLU":
@@ -456,24 +466,24 @@ def _keras_rule(dialect: str, target: str) -> Any:
             return keep(call, **{key: slope})
         if call.class_name == "Softmax" and from_tfjs:
             return keep(call, axis=config.get("axis", 1))
-        if call.class_name == "DepthwiseConv2D" and from_tfjs:
-            return _then_activation(keep(call, dilation_rate=[1, 1]), call, dialect)
         if call.class_name in (*_RECURRENT, "Bidirectional"):
             return _keras_recurrent(call, dialect, target)
-        if "activation" in config:
-            return _then_activation(keep(call), call, dialect if target == "keras3" else "both")
-        return None
+        steps = keep(call)
+        if call.class_name == "DepthwiseConv2D" and from_tfjs:
+            steps = keep(call, dilation_rate=[1, 1])  # which TensorFlow.js ignores
+        # Neutral layers for hard_sigmoid wherever the reader might mean the other one.
+        if plain_name(config.get("activation")) == "hard_sigmoid" and (
+            target == "keras" or dialect != "keras3"
+        ):
+            return _behind(steps[0], activation_steps("hard_sigmoid", dialect) or [], 0)
+        inner = config.get("layer")
+        if isinstance(inner, Mapping) and inner["config"].get("activation") == "hard_sigmoid":
+            return refuse("wrapped_chain", call, inner="hard_sigmoid")
+        return (
+            None if steps[0].config == {k: v for k, v in config.items() if k != "name"} else steps
+        )
 
     return rule
-
-
-def _then_activation(steps: list[Step], call: Call, dialect: str) -> Sequence[Step] | Refusal:
-    """Write ``hard_sigmoid`` in layers wherever the reader might mean the other one."""
-    name = plain_name(call.config.get("activation"))
-    if name != "hard_sigmoid" or dialect == "keras3":
-        return steps
-    chain = activation_steps(name, dialect) or []
-    return _behind(steps[0], chain, 0)
 
 
 def _thresholded(call: Call) -> Sequence[Step] | Refusal:
@@ -488,6 +498,8 @@ def _keras_recurrent(call: Call, dialect: str, target: str) -> Sequence[Step] | 
     class_name, config = layer["class_name"], dict(layer["config"])
     if class_name not in _RECURRENT:
         return None
+    if target == "keras" and len(call.inputs) > 1:
+        return refuse("h5_initial_state", call)
     if dialect == "tfjs":
         config.setdefault("recurrent_activation", "hard_sigmoid")
         if class_name == "GRU":

@@ -19,7 +19,7 @@ from core.tfjs.model import Config, Weight
 from core.tfjs.rewrite import Call, Refusal, Step
 from core.tfjs.shapes import Shape, per_axis
 
-__all__ = ["AUGMENTATION", "OLD_RULES", "RULES", "keep", "refuse", "scale_gates"]
+__all__ = ["AUGMENTATION", "OLD_RULES", "RULES", "keep", "nothing", "refuse", "scale_gates"]
 
 Result = Sequence[Step] | Refusal | None
 LayerRule = Callable[[Call, str], Result]
@@ -330,7 +330,7 @@ def _up_sampling_2d(call: Call, _: str) -> Result:
 def _resizing(call: Call, _: str) -> Result:
     shape = _shape(call)
     if shape is not None and shape[1:3] == (call.config["height"], call.config["width"]):
-        return []
+        return nothing(call)
     return refuse("resize_grid", call, interpolation=str(call.config.get("interpolation")))
 
 
@@ -463,7 +463,7 @@ def _flatten(call: Call, _: str) -> Result:
     shape = _shape(call)
     if shape is None or len(shape) > 2:
         return None
-    return [] if len(shape) == 2 else refuse("no_chain", call)
+    return nothing(call) if len(shape) == 2 else refuse("no_chain", call)
 
 
 def _reshape(call: Call, _: str) -> Result:
@@ -498,8 +498,9 @@ def _spatial_dropout(call: Call, _: str) -> Result:
     return [Step("Dropout", {"rate": call.config.get("rate", 0.5), "noise_shape": shape})]
 
 
-def _nothing(_: Call, __: str) -> Result:
-    return []
+def nothing(_: Call, __: str = "") -> Sequence[Step]:
+    """Return a layer that hands on what it gets, under the old layer's name."""
+    return [Step("Activation", {"activation": "linear", "trainable": True}, weights={})]
 
 
 def _rescaling(call: Call, _: str) -> Result:
@@ -613,7 +614,7 @@ RULES: dict[str, LayerRule] = {
     "Subtract": _subtract,
     "Dot": _dot,
     **dict.fromkeys(("SpatialDropout2D", "SpatialDropout3D"), _spatial_dropout),
-    **dict.fromkeys(("ActivityRegularization", "Identity"), _nothing),
+    **dict.fromkeys(("ActivityRegularization", "Identity"), nothing),
     "Rescaling": _rescaling,
     "CategoryEncoding": _category_encoding,
     **dict.fromkeys(AUGMENTATION, _augmentation),

@@ -16,13 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.tfjs.keras_config import keras_topology
 from core.tfjs.keras_process import load_arrays, save_arrays
 from core.tfjs.names import WeightKey, weight_key
 
 __all__ = ["build_keras_model", "main", "variable_keys"]
-
-_KERAS_NAMES = {"LeCunNormal": "LecunNormal", "LeCunUniform": "LecunUniform"}
-_KERAS_ACTIVATIONS = {"swish": "silu"}
 
 
 def main() -> None:
@@ -87,7 +85,7 @@ def build_keras_model(topology: dict[str, Any], weights: Mapping[str, NDArray[An
 
     keras.config.disable_traceback_filtering()
     classes = {"Functional": Functional, "Sequential": keras.Sequential}
-    config = _keras_config(topology)
+    config = keras_topology(topology, keras3_calls=True)
     with keras.utils.custom_object_scope(classes):
         model = classes[config["class_name"]].from_config(config["config"])
     by_key = {weight_key(name): array for name, array in weights.items()}
@@ -131,22 +129,6 @@ def _key(layer: Any, variable: Any) -> WeightKey:
         forward = any(variable is own for own in layer.forward_layer.weights)
         direction = "forward" if forward else "backward"
     return WeightKey(layer.name, direction, name)
-
-
-def _keras_config(value: Any) -> Any:
-    """Use the names that Keras 3 gives to the few things that canonical configs call otherwise."""
-    if isinstance(value, list):
-        return [_keras_config(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    config = {key: _keras_config(item) for key, item in value.items()}
-    name = config.get("class_name")
-    if isinstance(name, str):
-        config["class_name"] = _KERAS_NAMES.get(name, name)
-    activation = config.get("activation")
-    if isinstance(activation, str):
-        config["activation"] = _KERAS_ACTIVATIONS.get(activation, activation)
-    return config
 
 
 def _predict(model: Any, inputs: list[NDArray[Any]]) -> dict[str, NDArray[Any]]:

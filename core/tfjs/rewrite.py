@@ -11,7 +11,7 @@ from core.errors import Note
 from core.tfjs.model import Config, LayersModel, Weight, is_model
 from core.tfjs.shapes import CallShapes, Shape, infer_shapes, model_input_shapes
 
-__all__ = ["Call", "Refusal", "Step", "rewrite_layers"]
+__all__ = ["Call", "Refusal", "Step", "rewrite_layers", "to_functional"]
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def rewrite_layers(model: LayersModel, rule: Rule) -> tuple[LayersModel, tuple[N
     ----------
     model : LayersModel
     rule : callable
-        Takes a :class:`Call`; returns the steps that replace the layer (none: the layer goes),
+        Takes a :class:`Call`; returns the steps that replace the layer, at least one,
         ``None`` to keep it, or a :class:`Refusal`.
 
     Returns
@@ -137,7 +137,7 @@ class _Rewriter:
         if topology["class_name"] == "Sequential":
             if all(steps is None or _is_chain(steps) for steps in results):
                 return self._sequential(topology, results)
-            topology = _to_functional(topology)
+            topology = to_functional(topology)
             layers = topology["config"]["layers"]
         return self._functional(topology, layers, results)
 
@@ -206,15 +206,13 @@ class _Rewriter:
                     for index, node in enumerate(nodes)
                 ]
                 entries.append({**entry, "name": step_name, "inbound_nodes": step_nodes})
-            for index, node in enumerate(nodes):
-                moved[name, index] = _Reference(made[-1][0], index) if made else node[0]
+            for index in range(len(nodes)):
+                moved[name, index] = _Reference(made[-1][0], index)
 
         def resolve(reference: _Reference) -> list[Any]:
-            while reference.old and (reference.name, reference.node) in moved:
+            if reference.old and (reference.name, reference.node) in moved:
                 target = moved[reference.name, reference.node]
-                # Only a layer that went away hands on another output than the one asked for.
-                tensor = target.tensor if target.old else reference.tensor
-                reference = replace(target, tensor=tensor)
+                reference = replace(target, tensor=reference.tensor)
             return [reference.name, reference.node, reference.tensor, {}]
 
         for entry in entries:
@@ -263,7 +261,7 @@ def _all_names(topology: Config) -> set[str]:
     return names
 
 
-def _to_functional(topology: Config) -> Config:
+def to_functional(topology: Config) -> Config:
     """Return a Sequential model as the Functional one that computes the same."""
     config = topology["config"]
     layers: list[Config] = []

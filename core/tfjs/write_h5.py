@@ -14,6 +14,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from core.tfjs.keras_config import keras_topology
 from core.tfjs.model import Config, LayersModel, Weights, is_model
 from core.tfjs.variables import Variable, layer_variables
 
@@ -38,10 +39,11 @@ def h5_bytes(model: LayersModel) -> bytes:
         Architecture and weights; the optimiser's state is not in it.
     """
     buffer = io.BytesIO()
+    description = json.dumps(keras_topology(model.topology, keras3_calls=False))
     with h5py.File(buffer, "w") as file:
         file.attrs["keras_version"] = KERAS_VERSION.encode()
         file.attrs["backend"] = b"tensorflow"
-        file.attrs["model_config"] = json.dumps(_without_trainable(model.topology)).encode()
+        file.attrs["model_config"] = description.encode()
         if model.training_config is not None and "optimizer_config" in model.training_config:
             file.attrs["training_config"] = json.dumps(model.training_config).encode()
         group = file.create_group("model_weights")
@@ -81,13 +83,6 @@ def _flat_layers(layer: Config) -> list[Config]:
     if not is_model(layer):
         return [layer]
     return [flat for inner in keras_layer_order(layer) for flat in _flat_layers(inner)]
-
-
-def _without_trainable(topology: Config) -> Config:
-    """Leave ``trainable`` to the layers: a model's own flag would override theirs on loading."""
-    config = {key: value for key, value in topology["config"].items() if key != "trainable"}
-    layers = [_without_trainable(la) if is_model(la) else la for la in config["layers"]]
-    return {**topology, "config": {**config, "layers": layers}}
 
 
 def _write_names(group: Any, key: str, names: Sequence[str]) -> None:
