@@ -1,0 +1,135 @@
+"""The answer for many pictures: a table to sort, filter and download."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import streamlit as st
+
+from core.errors import TeachdeckError
+from core.imaging.encode import thumbnail_url
+from core.pretrained.backbone import Backbone
+from core.vision import ImageClassifier, Prediction
+from pages.components.i18n import error_text, escape_markdown, t
+from pages.components.sources import Picture
+
+__all__ = ["csv_table", "show_many"]
+
+_TOP = 3
+_KEPT_ROWS = 2000
+# A spreadsheet takes a cell that begins so for a formula and would run it.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True)
+class _Row:
+    """What is kept of one picture: a thumbnail and names, not pixels."""
+
+    thumbnail: str | None
+    predictions: tuple[Prediction, ...]
+    error: TeachdeckError | None
+
+
+def show_many(pictures: list[Picture], backbone: Backbone) -> None:
+    """Classify all pictures with a progress bar, then draw the table."""
+    rows = _classify_all(pictures, backbone)
+    good = [(name, row) for name, row in rows if row.error is None]
+    bad = [(name, row.error) for name, row in rows if row.error is not None]
+    st.subheader(t("many.title", count=len(good), title=escape_markdown(backbone.title)))
+    if bad:
+        with st.expander(t("many.failed", count=len(bad)), icon=":material/error:", expanded=True):
+            for name, error in bad:
+                st.markdown(f"**{escape_markdown(name)}**: {error_text(error)}")
+    if not good:
+        return
+    least = st.slider(t("many.filter"), 0, 100, 0, format="%d %%", key="least_confidence")
+    shown = [(name, row) for name, row in good if 100 * row.predictions[0].probability >= least]
+    st.caption(t("many.shown", shown=len(shown), count=len(good)))
+    first, second, third = (t("many.first"), t("many.second"), t("many.third"))
+    st.dataframe(
+        [
+            {
+                t("many.picture"): row.thumbnail,
+                t("many.file"): name,
+                first: row.predictions[0].label,
+                t("many.confidence"): 100 * row.predictions[0].probability,
+                second: _named(row, 1),
+                third: _named(row, 2),
+            }
+            for name, row in shown
+        ],
+        hide_index=True,
+        row_height=64,
+        key="many",
+        column_config={
+            t("many.picture"): st.column_config.ImageColumn(width="small"),
+            t("many.confidence"): st.column_config.ProgressColumn(
+                format="%.1f %%", min_value=0, max_value=100
+            ),
+        },
+    )
+    st.download_button(
+        t("many.download"),
+        csv_table(shown),
+        file_name="predictions.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+        key="download",
+    )
+
+
+def csv_table(rows: list[tuple[str, _Row]]) -> bytes:
+    """Return the table as CSV in UTF-8, with a byte order mark so that Excel reads Chinese."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    header = ["file"]
+    for place in range(1, _TOP + 1):
+        header += [f"label_{place}", f"probability_{place}"]
+    writer.writerow(header)
+    for name, row in rows:
+        cells = [_harmless(name)]
+        for prediction in row.predictions:
+            cells += [_harmless(prediction.label), f"{prediction.probability:.6f}"]
+        writer.writerow(cells)
+    return buffer.getvalue().encode("utf-8-sig")
+
+
+def _classify_all(pictures: list[Picture], backbone: Backbone) -> list[tuple[str, _Row]]:
+    known: OrderedDict[tuple[str, str], _Row] = st.session_state.setdefault("rows", OrderedDict())
+    classifier = ImageClassifier(backbone)
+    bar = st.progress(0.0)
+    rows = []
+    for done, picture in enumerate(pictures):
+        bar.progress(done / len(pictures), t("many.working", done=done, count=len(pictures)))
+        key = (hashlib.sha256(picture.data).hexdigest(), backbone.model_id)
+        if key not in known:
+            known[key] = _classify(picture, classifier)
+            while len(known) > _KEPT_ROWS:
+                known.popitem(last=False)
+        rows.append((picture.name, known[key]))
+    bar.empty()
+    return rows
+
+
+def _classify(picture: Picture, classifier: ImageClassifier) -> _Row:
+    try:
+        result = classifier.classify(picture.data, top=_TOP)
+    except TeachdeckError as error:
+        return _Row(None, (), error)
+    return _Row(thumbnail_url(result.image.pixels), result.predictions, None)
+
+
+def _named(row: _Row, place: int) -> str:
+    if place >= len(row.predictions):
+        return ""
+    prediction = row.predictions[place]
+    return f"{prediction.label} ({100 * prediction.probability:.1f} %)"
+
+
+def _harmless(text: str) -> str:
+    return "'" + text if text.startswith(_FORMULA_STARTS) else text
