@@ -4,6 +4,9 @@ HDF5 can name other files (external links, external storage, virtual datasets), 
 (filters), hold a gigabyte in a kilobyte (compression, fill values, objects with many names) and
 point at itself. None of that is followed: every object is checked before it is read, and what
 comes back holds dicts, strings, numbers and arrays only.
+
+Damage that lets the HDF5 library itself run for ever, take gigabytes or crash cannot be checked for
+from here: :mod:`core.tfjs.hdf5_process` runs this module in a process of its own, with limits.
 """
 
 from __future__ import annotations
@@ -158,13 +161,12 @@ class _Reader:
         self._largest_string = _largest_heap_collection(content)
         self._objects = 0
         self._bytes = 0
-        self._open: set[tuple[Any, ...]] = set()
+        self._seen: set[tuple[Any, ...]] = set()
 
     def group(self, group: h5py.Group, *, depth: int) -> Hdf5Group:
-        identity = _identity(group)
-        if depth > _MAX_DEPTH or identity in self._open:
+        if depth > _MAX_DEPTH:
             raise self._refuse("hdf5_loop")
-        self._open.add(identity)
+        self._check_new(group)
         result = Hdf5Group(attributes=self._attributes(group))
         for key in group:
             if depth == 0 and key in self._skip:
@@ -172,7 +174,7 @@ class _Reader:
             self._objects += 1
             if self._objects > _MAX_OBJECTS:
                 raise self._refuse("hdf5_objects", limit=_MAX_OBJECTS)
-            link = group.id.links.get_info(key.encode("utf-8", "surrogateescape"))
+            link = group.id.links.get_info(key.encode())
             if link.type != h5py.h5l.TYPE_HARD:
                 raise self._refuse("hdf5_link", item=key[:80])
             item = group[key]
@@ -182,10 +184,17 @@ class _Reader:
                 result.groups[key] = self.group(item, depth=depth + 1)
             else:
                 raise self._refuse("hdf5_type", item=key[:80], type=type(item).__name__)
-        self._open.remove(identity)
         return result
 
+    def _check_new(self, item: h5py.Group | h5py.Dataset) -> None:
+        # One object under many names, or a group inside itself, is a model of any size.
+        identity = _identity(item)
+        if identity in self._seen:
+            raise self._refuse("hdf5_loop")
+        self._seen.add(identity)
+
     def _array(self, dataset: h5py.Dataset, key: str) -> NDArray[Any]:
+        self._check_new(dataset)
         plan = dataset.id.get_create_plist()
         if plan.get_external_count() or plan.get_layout() == h5py.h5d.VIRTUAL:
             raise self._refuse("hdf5_external", item=key[:80])
@@ -257,11 +266,12 @@ def _texts(value: Any) -> str | tuple[str, ...]:
 
 def _text(value: Any) -> str:
     # Keras 1 and 2 stored bytes, Keras 3 stores text.
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    raw = value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogateescape")
+    return raw.decode("utf-8", "replace")
 
 
-def _identity(group: h5py.Group) -> tuple[Any, ...]:
-    info = h5py.h5o.get_info(group.id)
+def _identity(item: h5py.Group | h5py.Dataset) -> tuple[Any, ...]:
+    info = h5py.h5o.get_info(item.id)
     return (info.fileno, info.addr)
 
 

@@ -78,11 +78,15 @@ def parse_json(content: bytes, *, name: str) -> Any:
     ):
         raise ModelError("model_file.json_items", name=name, limit=_MAX_JSON_ITEMS)
     try:
+        text = content.decode("utf-8-sig")
         parsed = json.loads(
-            content.decode("utf-8-sig"),
+            text,
             parse_constant=_refuse_constant,
             object_pairs_hook=_object_without_duplicates,
         )
+        if "\\ud" in text.lower():
+            # Half a surrogate pair is a string that nothing can print or write.
+            json.dumps(parsed, ensure_ascii=False).encode()
     except RecursionError:
         raise ModelError("model_file.json_deep", name=name, limit=MAX_JSON_DEPTH) from None
     except ValueError as error:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from core.errors import ModelError, Note
 from core.tfjs.checks import check_topology
-from core.tfjs.hdf5 import Hdf5Group, read_hdf5
+from core.tfjs.hdf5 import Hdf5Group
+from core.tfjs.hdf5_process import read_untrusted_hdf5
 from core.tfjs.limits import parse_json
 from core.tfjs.match import arrange_weights, match_by_name
 from core.tfjs.model import Config, LayersModel, Origin, Weight, is_model
@@ -45,7 +46,7 @@ def read_h5(
         If the file holds weights alone and `topology` is missing, or the model breaks a rule of
         this package.
     """
-    root = read_hdf5(content, name=name[:80], skip=("optimizer_weights", "optimizer"))
+    root = read_untrusted_hdf5(content, name=name[:80], skip=("optimizer_weights", "optimizer"))
     notices: tuple[Note, ...]
     config_text = root.text("model_config")
     if config_text is not None:

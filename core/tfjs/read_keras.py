@@ -10,7 +10,8 @@ from __future__ import annotations
 from core.errors import ModelError
 from core.tfjs.checks import check_topology
 from core.tfjs.files import FileSet
-from core.tfjs.hdf5 import Hdf5Group, read_hdf5
+from core.tfjs.hdf5 import Hdf5Group
+from core.tfjs.hdf5_process import read_untrusted_hdf5
 from core.tfjs.limits import parse_json
 from core.tfjs.match import arrange_weights
 from core.tfjs.model import Config, LayersModel, Origin, Weight, is_model
@@ -50,7 +51,7 @@ def read_keras(files: FileSet, *, name: str = "model.keras") -> LayersModel:
     document = parse_json(files.read(_CONFIG), name=_CONFIG)
     topology, notices = repair_topology(document)
     check_topology(topology)
-    root = read_hdf5(files.read(_WEIGHTS), name=_WEIGHTS, skip=("optimizer",))
+    root = read_untrusted_hdf5(files.read(_WEIGHTS), name=_WEIGHTS, skip=("optimizer",))
     weights, surplus = arrange_weights(topology, weights_of_store(topology, root))
     version = None
     if _METADATA in files.sizes:

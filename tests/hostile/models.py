@@ -481,7 +481,7 @@ def hdf5_cases() -> dict[str, Case]:
             hdf5(lambda f: bias(f, data=np.zeros(2, "f4"), compression="lzf", chunks=(2,))),
             "model_file.hdf5_filter",
         ),
-        "forty names for one dataset": (hdf5(many_names), "model_file.hdf5_large"),
+        "forty names for one dataset": (hdf5(many_names), "model_file.hdf5_loop"),
         "groups in a circle": (hdf5(circle), "model_file.hdf5_loop"),
         "groups 100 deep": (hdf5(deep), "model_file.hdf5_loop"),
         "hdf5 cut in half": (good[: len(good) // 2], broken),
