@@ -15,6 +15,8 @@ __all__ = ["COMMANDS", "main"]
 # name -> (module, one line for --help). A new command is a module and a row here. Each module
 # has ``add_arguments(parser)`` and ``run(arguments) -> int`` (the exit status).
 COMMANDS: dict[str, tuple[str, str]] = {
+    "convert": ("core.cli.convert", "convert Keras and TensorFlow.js models"),
+    "inspect": ("core.cli.inspect", "describe a model and say what it can be converted to"),
     "prepare": ("core.cli.prepare", "make the offline model ready"),
     "predict": ("core.cli.predict", "say what is in pictures"),
 }

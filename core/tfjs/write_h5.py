@@ -43,6 +43,7 @@ def h5_bytes(model: LayersModel) -> bytes:
     with h5py.File(buffer, "w") as file:
         file.attrs["keras_version"] = KERAS_VERSION.encode()
         file.attrs["backend"] = b"tensorflow"
+        file.attrs["converted_by"] = "Teachdeck"
         file.attrs["model_config"] = description.encode()
         if model.training_config is not None and "optimizer_config" in model.training_config:
             file.attrs["training_config"] = json.dumps(model.training_config).encode()
