@@ -131,7 +131,8 @@ def test_no_chinese_room_is_without_its_english() -> None:
 
 @pytest.mark.parametrize("room", rooms())
 def test_every_template_renders_in_both_languages(room: str) -> None:
-    for path in (ENGLISH / f"{room}.toml", CHINESE / f"errors_{room}.toml"):
+    paths = [ENGLISH / f"{room}.toml", CHINESE / f"errors_{room}.toml"]
+    for path in filter(Path.is_file, paths):
         for code, template in templates(path).items():
             text = template.format(**sample_fields(template))
             assert text.strip() == text, code
