@@ -1,0 +1,118 @@
+"""A real server and a real Chromium for the tests of this folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from server import Server  # noqa: E402  # found through the line above
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+CHROMIUM_ARGUMENTS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+]
+
+
+def _missing(what: str) -> None:
+    """Skip with the reason; where everything must run, fail."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{what}, and CI=true wants the browser tests to run")
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with Server(tmp_path_factory.mktemp("home")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        _missing("Playwright for Python is not installed")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        _missing("Chromium is not installed")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
+        yield started
+        started.close()
+
+
+class Visit:
+    """One visitor: a page, what it logged and what it asked the network for."""
+
+    def __init__(self, browser: Browser, server: Server, **context: object) -> None:
+        context.setdefault("locale", "en-GB")
+        context.setdefault("viewport", {"width": 1280, "height": 900})
+        self._context = browser.new_context(**context)
+        self.page: Page = self._context.new_page()
+        self.page.set_default_timeout(30_000)
+        self.server = server
+        self.console_errors: list[str] = []
+        self.requests: list[str] = []
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("websocket", lambda socket: self.requests.append(socket.url))
+        self.page.on("pageerror", lambda error: self.console_errors.append(str(error)))
+        self.page.on(
+            "console",
+            lambda message: (
+                self.console_errors.append(message.text) if message.type == "error" else None
+            ),
+        )
+
+    def open(self, path: str = "/") -> Page:
+        self.page.goto(self.server.url + path)
+        return self.page
+
+    @property
+    def outside_hosts(self) -> set[str]:
+        """The hosts other than the server's own that were asked for anything."""
+        web = [urlsplit(url) for url in self.requests]
+        hosts = {url.hostname or "" for url in web if url.scheme in ("http", "https", "ws", "wss")}
+        return hosts - {"127.0.0.1", "localhost"}
+
+    def close(self) -> None:
+        self._context.close()
+
+
+@pytest.fixture
+def visit(browser: Browser, server: Server) -> Iterator[Visit]:
+    visitor = Visit(browser, server)
+    yield visitor
+    visitor.close()
+
+
+@pytest.fixture
+def visitor_with(browser: Browser, server: Server) -> Iterator[object]:
+    """Return a function that opens a visit with options of Playwright's new_context."""
+    visitors: list[Visit] = []
+
+    def start(**context: object) -> Visit:
+        visitors.append(Visit(browser, server, **context))
+        return visitors[-1]
+
+    yield start
+    for visitor in visitors:
+        visitor.close()
