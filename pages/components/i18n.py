@@ -81,18 +81,37 @@ def t(key: str, /, **fields: str | int | float) -> str:
     return catalogue(language())[key].format(**fields)
 
 
+class _Plain(str):
+    """A field that formats, with ``!r`` too, to what Markdown shows letter by letter."""
+
+    __slots__ = ()
+
+    def __format__(self, spec: str) -> str:
+        return escape_markdown(format(str(self), spec))
+
+    def __repr__(self) -> str:
+        return escape_markdown(super().__repr__())
+
+
 def error_text(error: TeachdeckError | Note) -> str:
     """Return an error or note as Markdown in this session's language.
 
-    Its fields may hold file names and other text from outside, so Markdown is escaped there.
+    Its fields may hold file names and other text from outside, so Markdown is escaped there. A
+    sentence that this language lacks is said in English.
     """
     fields = {
-        key: escape_markdown(value) if isinstance(value, str) else value
+        key: _Plain(value) if isinstance(value, str) else value
         for key, value in error.fields.items()
     }
-    return catalogue(language())[error.code].format(**fields)
+    template = catalogue(language()).get(error.code) or english_messages()[error.code]
+    return template.format(**fields)
 
 
 def escape_markdown(text: str) -> str:
-    """Return `text` so that Markdown shows it letter by letter."""
-    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~:$&^=])", r"\\\1", text.replace("\n", " "))
+    """Return `text` so that Markdown shows it letter by letter, on one line.
+
+    Streamlit looks for icons (``:material/home:``) and web addresses after Markdown has
+    dropped the backslashes; a zero-width space breaks those.
+    """
+    escaped = re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$&^=])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"(:|@|www|//)(?=\S)", "\\1\u200b", escaped)
