@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -76,7 +77,7 @@ def histogram(
     """Return a histogram whose bins are already counted."""
     import plotly.graph_objects as go
 
-    centres = [(low + high) / 2 for low, high in zip(edges[:-1], edges[1:], strict=True)]
+    centres = [(low + high) / 2 for low, high in itertools.pairwise(edges)]
     figure = go.Figure(go.Bar(x=centres, y=list(counts), marker={"color": _BEST}))
     figure.update_xaxes(title=x_title, fixedrange=True)
     figure.update_yaxes(title=y_title, fixedrange=True)
