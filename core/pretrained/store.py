@@ -1,0 +1,480 @@
+"""The store of pretrained models: what there is, in what state, and ready to use on request.
+
+Sessions share one store. Any thread may call any method: looking (:meth:`ModelStore.entries`,
+:meth:`ModelStore.default_id`, :meth:`ModelStore.load_or_default`) never waits for the net, and
+:meth:`ModelStore.load` holds one lock a model, so that threads that ask for the same model
+convert it once.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from core.errors import DownloadError, ModelError, Note, TeachdeckError
+from core.imaging.preprocess import Preprocessing
+from core.pretrained.architectures import ARCHITECTURES, expected_shapes
+from core.pretrained.architectures.efficientnet_lite import rename_torch_weights
+from core.pretrained.backbone import Backbone
+from core.pretrained.catalog import CatalogEntry, load_catalog
+from core.pretrained.convert import Conversion, ConversionCache, convert
+from core.pretrained.download import Opener, Progress
+from core.pretrained.identify import Identified, identify
+from core.pretrained.keras_weights import match_weights, read_keras_weights
+from core.pretrained.labels import labels
+from core.pretrained.sources import Located, Sources
+from core.pretrained.torch_state import read_torch_state
+from core.pretrained.user_models import (
+    Signature,
+    UserModel,
+    find_user_models,
+    labels_for,
+    path_digest,
+    signature,
+)
+
+__all__ = ["DEFAULT_MODEL", "ModelStatus", "ModelStore"]
+
+DEFAULT_MODEL = "efficientnet-lite0"
+"""The model that is installed with Teachdeck."""
+
+# After a failed download a model counts as not reachable for so long.
+_FAILURE_KEPT_S = 300.0
+
+
+@dataclass(frozen=True)
+class ModelStatus:
+    """A model as the picker shows it.
+
+    Parameters
+    ----------
+    model_id, title, family : str
+    state : {"ready", "on_disk", "download", "unreachable", "unusable"}
+        Loaded or converted before; on this machine; to be downloaded; not to be had just now;
+        a user's file that fits no network (`detail` says why).
+    download_bytes : int
+        What a download takes; 0 if none is needed.
+    accuracy_top1 : float or None
+        On ImageNet, 0..1, as published; None where unknown.
+    parameters : int
+        0 where unknown.
+    size_bytes : int
+        Of the weights' files, an estimate before the download.
+    input_size_px : int
+    licence : str
+    source : {"package", "user", "cache", "download"}
+    detail : Note or None
+        What should be known: why it cannot be used, or how far it can be trusted.
+    """
+
+    model_id: str
+    title: str
+    family: str
+    state: str
+    download_bytes: int
+    accuracy_top1: float | None
+    parameters: int
+    size_bytes: int
+    input_size_px: int
+    licence: str
+    source: str
+    detail: Note | None = None
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A model on this machine, and how to read its weights."""
+
+    model_id: str
+    title: str
+    path: Path
+    source: str
+    conversion: Conversion
+    read: Callable[[], Mapping[str, NDArray[Any]]]
+    parameters: int
+    accuracy_top1: float | None
+    licence: str
+
+
+class ModelStore:
+    """All pretrained models of this machine.
+
+    Parameters
+    ----------
+    home : pathlib.Path
+        For downloads and converted models. Where it cannot be written, models are converted in
+        memory at every start, and :attr:`notes` says so.
+    user_folders : sequence of pathlib.Path
+        First wins.
+    catalog : mapping of str to CatalogEntry, optional
+        By default :func:`core.pretrained.catalog.load_catalog`'s.
+    opener : callable, optional
+        Opens HTTP requests, for tests and special networks.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        user_folders: Sequence[Path],
+        *,
+        catalog: Mapping[str, CatalogEntry] | None = None,
+        opener: Opener | None = None,
+    ) -> None:
+        self._catalog = load_catalog() if catalog is None else catalog
+        self._user_folders = tuple(user_folders)
+        self._sources = Sources(home / "models" / "downloads", user_folders, opener=opener)
+        self._cache = ConversionCache(home / "models" / "converted")
+        self._lock = threading.Lock()
+        self._model_locks: dict[str, threading.Lock] = {}
+        self._loaded: dict[str, tuple[Signature, Backbone]] = {}
+        self._failures: dict[str, tuple[float, TeachdeckError]] = {}
+        self._digests: dict[tuple[Path, Signature], str] = {}
+        self._summaries: dict[tuple[Path, Signature], Identified | ModelError] = {}
+        self._notes: dict[str, Note] = {}
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What did not fail but should be known, such as a home that cannot be written."""
+        return tuple(self._notes.values())
+
+    def entries(self) -> tuple[ModelStatus, ...]:
+        """Return the state of every model: users' own first, then the catalogue's.
+
+        Returns
+        -------
+        tuple of ModelStatus
+            A user's file that cannot be used is listed with the reason.
+        """
+        users = [self._user_status(model) for model in self._user_models()]
+        return (*users, *(self._catalog_status(entry) for entry in self._catalog.values()))
+
+    def default_id(self) -> str:
+        """Return the model to begin with: a MobileNet when one is on disk, else Lite0."""
+        best = DEFAULT_MODEL
+        best_accuracy = -1.0
+        for status in self.entries():
+            if status.family.startswith("MobileNet") and status.state in ("ready", "on_disk"):
+                if status.model_id not in self._catalog:
+                    return status.model_id
+                if (status.accuracy_top1 or 0.0) > best_accuracy:
+                    best, best_accuracy = status.model_id, status.accuracy_top1 or 0.0
+        return best
+
+    def load(self, model_id: str, *, progress: Progress | None = None) -> Backbone:
+        """Return a model ready to run; download and convert it where that is needed.
+
+        Parameters
+        ----------
+        model_id : str
+        progress : callable, optional
+            Called with bytes received and expected during a download. What it raises ends the
+            download, which is resumed the next time.
+
+        Returns
+        -------
+        Backbone
+            The same object for everybody while the model's files do not change.
+
+        Raises
+        ------
+        ModelError
+            If there is no such model, or its weights cannot be used.
+        DownloadError
+            If it could not be fetched.
+        """
+        with self._lock:
+            lock = self._model_locks.setdefault(model_id, threading.Lock())
+        with lock:
+            return self._load(model_id, progress)
+
+    def load_or_default(self, model_id: str) -> tuple[Backbone, TeachdeckError | None]:
+        """Return a model that is on this machine, or the one that serves instead.
+
+        Never waits for the net: what has to be downloaded is fetched by :meth:`load`.
+
+        Parameters
+        ----------
+        model_id : str
+
+        Returns
+        -------
+        Backbone
+        TeachdeckError or None
+            Why the model itself could not be had.
+
+        Raises
+        ------
+        TeachdeckError
+            If no model at all can be loaded.
+        """
+        try:
+            self._require_on_disk(model_id)
+            return self.load(model_id), None
+        except TeachdeckError as error:
+            failed = error
+        instead = [self.default_id(), DEFAULT_MODEL, *(s.model_id for s in self.entries())]
+        for candidate in dict.fromkeys(instead):
+            if candidate == model_id:
+                continue
+            try:
+                self._require_on_disk(candidate)
+                return self.load(candidate), failed
+            except TeachdeckError:
+                # The first failure is the one that was asked about.
+                continue
+        raise failed
+
+    def _require_on_disk(self, model_id: str) -> None:
+        entry = self._catalog.get(model_id)
+        if entry is None or self._sources.locate(entry) is not None:
+            return
+        recent = self._recent_failure(model_id)
+        if recent is not None:
+            raise recent
+        if entry.download is None:
+            self._sources.fetch(entry, check=lambda _path: None)
+        raise DownloadError(
+            "pretrained.not_downloaded",
+            title=entry.title,
+            size_mb=entry.download.size_bytes / 1e6 if entry.download else 0.0,
+        )
+
+    # Looking: what there is.
+
+    def _user_models(self) -> tuple[UserModel, ...]:
+        official = {entry.file_name for entry in self._catalog.values()}
+        return find_user_models(self._user_folders, not_named=official)
+
+    def _user_status(self, model: UserModel) -> ModelStatus:
+        try:
+            plan = self._user_plan(model)
+            size_bytes = sum(size for _name, size, _time in signature(model.path))
+        except ModelError as error:
+            return ModelStatus(
+                model.model_id, model.title, "", "unusable", 0, None, 0, 0, 0, "", "user",
+                Note(error.code, error.fields),
+            )  # fmt: skip
+        except OSError as error:
+            note = _unreadable(model.path, error)
+            return ModelStatus(
+                model.model_id, model.title, "", "unusable", 0, None, 0, 0, 0, "", "user",
+                Note(note.code, note.fields),
+            )  # fmt: skip
+        return ModelStatus(
+            model_id=model.model_id,
+            title=model.title,
+            family=plan.conversion.architecture.family,
+            state=self._state_on_disk(plan),
+            download_bytes=0,
+            accuracy_top1=None,
+            parameters=plan.parameters,
+            size_bytes=size_bytes,
+            input_size_px=plan.conversion.preprocessing.input_size_px,
+            licence=plan.licence,
+            source="user",
+        )
+
+    def _catalog_status(self, entry: CatalogEntry) -> ModelStatus:
+        located = self._sources.locate(entry)
+        file = entry.package or entry.download
+        published_bytes = file.size_bytes if file else 0
+        detail = None
+        if located is not None:
+            try:
+                state = self._state_on_disk(self._catalog_plan(entry, located))
+                size_bytes = located.path.stat().st_size
+            except (ModelError, OSError) as error:
+                problem = _unreadable(located.path, error) if isinstance(error, OSError) else error
+                state, size_bytes = "unusable", 0
+                detail = Note(problem.code, problem.fields)
+        else:
+            failure = self._recent_failure(entry.model_id)
+            if failure is None and entry.download is None and entry.package is not None:
+                failure = ModelError(
+                    "pretrained.package_missing", package=entry.package.distribution
+                )
+            state, size_bytes = "unreachable" if failure else "download", published_bytes
+            if failure is not None:
+                detail = Note(failure.code, failure.fields)
+            elif entry.digest is None:
+                detail = Note("pretrained.note_first_use")
+        return ModelStatus(
+            model_id=entry.model_id,
+            title=entry.title,
+            family=entry.family,
+            state=state,
+            download_bytes=0 if located else published_bytes,
+            accuracy_top1=entry.accuracy_top1,
+            parameters=entry.parameters,
+            size_bytes=size_bytes,
+            input_size_px=entry.preprocessing.input_size_px,
+            licence=entry.licence,
+            source=located.source if located else "download",
+            detail=detail,
+        )
+
+    def _state_on_disk(self, plan: _Plan) -> str:
+        ready = plan.model_id in self._loaded or self._cache.holds(plan.conversion)
+        return "ready" if ready else "on_disk"
+
+    def _recent_failure(self, model_id: str) -> TeachdeckError | None:
+        failed_at, error = self._failures.get(model_id, (0.0, None))
+        return error if error and time.monotonic() - failed_at < _FAILURE_KEPT_S else None
+
+    # Loading: from a file to a backbone.
+
+    def _load(self, model_id: str, progress: Progress | None) -> Backbone:
+        try:
+            plan = self._plan(model_id, progress)
+            changed = signature(plan.path)
+            known = self._loaded.get(model_id)
+            if known is not None and known[0] == changed:
+                return known[1]
+            backbone = self._backbone(plan)
+        except OSError as error:
+            raise ModelError(
+                "pretrained.file_unreadable", name=model_id, detail=error.strerror or ""
+            ) from error
+        self._loaded[model_id] = (changed, backbone)
+        return backbone
+
+    def _plan(self, model_id: str, progress: Progress | None) -> _Plan:
+        entry = self._catalog.get(model_id)
+        if entry is None:
+            for model in self._user_models():
+                if model.model_id == model_id:
+                    return self._user_plan(model)
+            raise ModelError("pretrained.unknown_model", name=model_id[:80])
+        located = self._sources.locate(entry)
+        if located is not None and model_id not in self._loaded:
+            try:
+                self._sources.check(entry, located)
+            except ModelError:
+                if located.source != "cache":
+                    raise
+                # The changed download is gone by now; it is fetched again.
+                located = None
+        if located is None:
+            located = self._fetch(entry, progress)
+        return self._catalog_plan(entry, located)
+
+    def _fetch(self, entry: CatalogEntry, progress: Progress | None) -> Located:
+        try:
+            located = self._sources.fetch(
+                entry, check=lambda path: _require_weights(entry, path), progress=progress
+            )
+        except TeachdeckError as error:
+            self._failures[entry.model_id] = (time.monotonic(), error)
+            raise
+        self._failures.pop(entry.model_id, None)
+        return located
+
+    def _backbone(self, plan: _Plan) -> Backbone:
+        converted = self._cache.load(plan.conversion)
+        if converted is None:
+            converted, content = convert(plan.conversion, plan.read())
+            if not self._cache.save(plan.conversion, converted, content):
+                self._notes["home"] = Note("pretrained.note_home")
+        return Backbone(
+            model_id=plan.model_id,
+            title=plan.title,
+            labels=plan.conversion.labels,
+            preprocessing=plan.conversion.preprocessing,
+            model=converted.model,
+            classifier_kernel=converted.classifier_kernel,
+            classifier_bias=converted.classifier_bias,
+            size_bytes=converted.model.size_bytes,
+            parameters=plan.parameters,
+            accuracy_top1=plan.accuracy_top1,
+            source=plan.source,
+            licence=plan.licence,
+        )
+
+    def _catalog_plan(self, entry: CatalogEntry, located: Located) -> _Plan:
+        names = labels(entry.labels)
+        return _Plan(
+            model_id=entry.model_id,
+            title=entry.title,
+            path=located.path,
+            source=located.source,
+            conversion=Conversion(
+                self._digest(located.path),
+                ARCHITECTURES[entry.architecture],
+                entry.alpha,
+                len(names),
+                entry.preprocessing,
+                names,
+            ),
+            read=lambda: _require_weights(entry, located.path),
+            parameters=entry.parameters,
+            accuracy_top1=entry.accuracy_top1,
+            licence=entry.licence,
+        )
+
+    def _user_plan(self, model: UserModel) -> _Plan:
+        found = self._summary(model.path)
+        return _Plan(
+            model_id=model.model_id,
+            title=model.title,
+            path=model.path,
+            source="user",
+            conversion=Conversion(
+                self._digest(model.path),
+                found.architecture,
+                found.alpha,
+                found.classes,
+                # The families that identify() knows were all trained on -1..1.
+                Preprocessing(input_size_px=found.input_size_px, crop_fraction=1.0),
+                labels_for(model.path, classes=found.classes),
+            ),
+            read=lambda: _identified(model.path).arrays,
+            parameters=found.parameters,
+            accuracy_top1=None,
+            licence="",
+        )
+
+    def _digest(self, path: Path) -> str:
+        key = (path, signature(path))
+        if key not in self._digests:
+            self._digests[key] = path_digest(path)
+        return self._digests[key]
+
+    def _summary(self, path: Path) -> Identified:
+        """Return what a user's file is, without its weights; read again only when it changes."""
+        key = (path, signature(path))
+        if key not in self._summaries:
+            try:
+                self._summaries[key] = _identified(path).without_arrays()
+            except ModelError as error:
+                self._summaries[key] = error
+        found = self._summaries[key]
+        if isinstance(found, ModelError):
+            raise found
+        return found
+
+
+def _identified(path: Path) -> Identified:
+    return identify(read_keras_weights(path), name=path.name)
+
+
+def _unreadable(path: Path, error: OSError) -> ModelError:
+    return ModelError(
+        "pretrained.file_unreadable", name=path.name[:80], detail=error.strerror or ""
+    )
+
+
+def _require_weights(entry: CatalogEntry, path: Path) -> Mapping[str, NDArray[Any]]:
+    """Return an entry's weights from its file, or refuse the file."""
+    if ARCHITECTURES[entry.architecture].is_torch:
+        return rename_torch_weights(read_torch_state(path.read_bytes()))
+    expected = expected_shapes(entry.architecture, entry.alpha, len(labels(entry.labels)))
+    arrays = match_weights(read_keras_weights(path), expected)
+    if arrays is None:
+        raise ModelError("pretrained.other_weights", title=entry.title, name=entry.file_name)
+    return arrays
