@@ -167,8 +167,8 @@ class Network:
 class NetworkBuilder:
     """Makes a network layer by layer.
 
-    Every method adds one node under `name` and returns that name, to be read by later ones;
-    :meth:`build` checks everything at once.
+    Every method adds one node under `name` and returns that name, to be read by later ones; it
+    raises ModelError at once where shapes or weights do not fit. :meth:`build` checks the whole.
 
     Examples
     --------
@@ -183,6 +183,14 @@ class NetworkBuilder:
 
     def __init__(self) -> None:
         self._nodes: list[Node] = []
+        self._shapes: dict[str, Shape] = {}
+
+    def shape(self, name: str) -> Shape:
+        """Return the shape that the layer of this name makes, without the batch."""
+        return self._shapes[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._shapes
 
     def build(self) -> Network:
         """Return the network of all layers added so far.
@@ -210,7 +218,12 @@ class NetworkBuilder:
         }
         if op in FUSING:
             attributes.setdefault("activation", None)
-        self._nodes.append(Node(name, op, inputs, attributes, arrays))
+        node = Node(name, op, inputs, attributes, arrays)
+        for read in inputs:
+            if read not in self._shapes:
+                raise ModelError("network.unknown_input", name=name, input=read)
+        self._shapes[name] = output_shape(node, [self._shapes[read] for read in inputs])
+        self._nodes.append(node)
         return name
 
     def input(self, name: str, shape: Sequence[int]) -> str:
