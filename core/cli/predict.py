@@ -43,9 +43,12 @@ def run(arguments: argparse.Namespace) -> int:
     known = [status.model_id for status in store.entries()]
     if model_id not in known:
         raise UsageError("vision.unknown_model", model=model_id, known=", ".join(known))
+    results = _results(store, model_id, arguments)
+    for note in store.notes:
+        print(note.message, file=sys.stderr)
     document = []
     failed = False
-    for result in _results(store, model_id, arguments):
+    for result in results:
         failed = failed or result.error is not None
         _tell(result)
         if arguments.json:

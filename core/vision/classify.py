@@ -33,7 +33,9 @@ __all__ = [
 PictureSource = bytes | str | os.PathLike[str] | NDArray[np.uint8]
 
 # A picture is decoded no smaller than this many times what the network sees of it, so that the
-# antialiased resize, and not the decoder, decides what the network sees.
+# antialiased resize, and not the decoder, decides what the network sees. Measured on noisy
+# 12-megapixel photos with EfficientNet-Lite0: probabilities move by 0.007 at most with 2, by
+# 0.028 with 1, and decoding takes 36 ms instead of 32.
 _DECODE_MARGIN = 2
 
 

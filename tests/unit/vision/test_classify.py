@@ -98,7 +98,12 @@ def test_an_array_without_pixels_is_refused(backbone: Any) -> None:
 def test_one_bad_picture_does_not_stop_the_rest(backbone: Any, tmp_path: Path) -> None:
     good = tmp_path / "good.png"
     good.write_bytes(png("blue"))
-    sources = [("first", png("red")), ("broken", b"no picture"), good, tmp_path / "missing.png"]
+    sources: list[Any] = [
+        ("first", png("red")),
+        ("broken", b"no picture"),
+        good,
+        tmp_path / "missing.png",
+    ]
     results = list(ImageClassifier(backbone).classify_many(sources, top=1))
     assert [result.name for result in results] == [
         "first",
