@@ -206,8 +206,9 @@ def current_class_name(class_name: object) -> str:
     """Return today's name of a class: without V1 and V2, Unified, or Keras 1's long names."""
     if not isinstance(class_name, str):
         raise ModelError("model_file.layer_entry", value=repr(class_name)[:80])
-    name = class_name.rsplit(">", 1)[-1]
-    name = re.sub(r"(?<=[a-zD])V[12]$", "", name)
+    # Of registered names only Keras' own are known: "mine>Dense" may be anything.
+    name = re.sub(r"^[Kk]eras>", "", class_name)
+    name = re.sub(r"V[12]$", "", name)
     name = re.sub(r"^Unified(?=LSTM$|GRU$)", "", name)
     if name == "Model":
         return "Functional"
