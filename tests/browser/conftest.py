@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from server import Server  # noqa: E402  # found through the line above
+from tests.browser.server import Server
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

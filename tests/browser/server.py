@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -117,10 +116,17 @@ class Server:
         while time.perf_counter() < end_s:
             if self.process.poll() is not None:
                 raise RuntimeError(f"The server ended at once:\n{self.log()}")
-            try:
-                with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=2) as answer:
-                    if answer.status == 200:
-                        return
-            except (urllib.error.URLError, ConnectionError, TimeoutError):
-                time.sleep(0.05)
+            if self._is_healthy():
+                return
+            time.sleep(0.05)
         raise RuntimeError(f"The server did not answer within {_START_TIMEOUT_S} s:\n{self.log()}")
+
+    def _is_healthy(self) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
+        try:
+            connection.request("GET", "/_stcore/health")
+            return connection.getresponse().status == 200
+        except (http.client.HTTPException, OSError):
+            return False
+        finally:
+            connection.close()
