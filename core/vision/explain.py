@@ -38,14 +38,14 @@ class Explanation:
         0 (no evidence for the class, or evidence against it) to 1 (the most in this picture),
         over the network's input of s by s pixels. All 0 if nothing speaks for the class.
     kind : {"cam", "occlusion"}
-        Exact class activation map, or drop of the logit under an occluding patch.
+        Exact class activation map, or drop of the probability under an occluding patch.
     class_index : int
     crop_box : tuple of float
         (left, top, right, bottom) of the network's input, as fractions 0..1 of the picture.
     evidence : ndarray of float32, shape (rows, columns)
-        What `heat` is made from, in logits. For "cam" the contribution of each cell: their mean
-        plus the class's bias is the logit. For "occlusion" the drop of the logit with the patch
-        on each of its places, negative where covering helps the class.
+        What `heat` is made from. For "cam" the contribution of each cell in logits: their mean
+        plus the class's bias is the logit. For "occlusion" the drop of the log-probability (in
+        nats) with the patch on each of its places, negative where covering helps the class.
     """
 
     heat: NDArray[np.float32]
@@ -151,9 +151,11 @@ def occlusion_map(
     batch_size: int = 8,
     progress: Callable[[int, int], None] | None = None,
 ) -> Explanation:
-    """Return how much a class's logit drops when a grey patch covers each place.
+    """Return how much a class's log-probability drops when a grey patch covers each place.
 
-    Works with every network; takes one inference for each place of the patch.
+    The probability, unlike the logit, counts what a place does for the class's rivals too; its
+    logarithm keeps drops apart where the network is all but certain. Works with every network;
+    takes one inference for each place of the patch.
 
     Parameters
     ----------
@@ -195,15 +197,16 @@ def occlusion_map(
     lefts = _places(width, patch, stride)
     corners = [(top, left) for top in tops for left in lefts]
     grey = (_MID_GREY - backbone.preprocessing.offset) / backbone.preprocessing.scale
-    logit = float(backbone.model.run(tensor)["logits"][0, class_index])
+    uncovered = _log_probability(backbone, tensor, class_index)[0]
     drops = np.empty(len(corners), np.float32)
     for start in range(0, len(corners), max(1, batch_size)):
         batch = corners[start : start + max(1, batch_size)]
         covered = np.repeat(tensor, len(batch), axis=0)
         for picture, (top, left) in zip(covered, batch, strict=True):
             picture[top : top + patch, left : left + patch] = grey
-        logits = backbone.model.run(covered)["logits"]
-        drops[start : start + len(batch)] = logit - logits[:, class_index]
+        drops[start : start + len(batch)] = uncovered - _log_probability(
+            backbone, covered, class_index
+        )
         if progress is not None:
             progress(start + len(batch), len(corners))
     total = np.zeros((height, width), np.float64)
@@ -248,6 +251,17 @@ def overlay(
         inside * (1 - weight) + colours[: len(inside), : inside.shape[1]] * weight
     )
     return result
+
+
+def _log_probability(
+    backbone: Backbone, tensors: NDArray[np.float32], class_index: int
+) -> NDArray[np.float64]:
+    """Return the log of the softmax for one class, from logits so that it never is -inf."""
+    logits = backbone.model.run(tensors)["logits"].astype(np.float64)
+    highest = logits.max(axis=1, keepdims=True)
+    total = np.log(np.exp(logits - highest).sum(axis=1)) + highest[:, 0]
+    difference: NDArray[np.float64] = logits[:, class_index] - total
+    return difference
 
 
 def _normalised(values: NDArray[np.float32]) -> NDArray[np.float32]:

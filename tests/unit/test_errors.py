@@ -17,6 +17,9 @@ ENGLISH = ROOT / "core" / "messages"
 CHINESE = ROOT / "pages" / "components" / "locales" / "zh"
 SOURCES = sorted([*(ROOT / "core").rglob("*.py"), *(ROOT / "pages").rglob("*.py")])
 
+# Code -> where it is used, and the fields given there (None: not to be read from the source).
+Uses = dict[str, list[tuple[str, set[str] | None]]]
+
 ERROR_CLASSES = {
     name
     for name, value in vars(errors).items()
@@ -50,7 +53,7 @@ def sample_fields(template: str) -> dict[str, str | int | float]:
     return fields
 
 
-def codes_in_source() -> dict[str, list[tuple[str, set[str] | None]]]:
+def codes_in_source() -> Uses:
     """Return where each code is used: the place, and the fields given (None: not literal).
 
     A code also counts as used where it stands in a table of codes, or, in a family whose codes
@@ -70,11 +73,11 @@ def codes_in_source() -> dict[str, list[tuple[str, set[str] | None]]]:
         and isinstance(node.values[0], ast.Constant)
         and str(node.values[0].value).endswith(".")
     }
-    used: dict[str, list[tuple[str, set[str] | None]]] = {}
-    for code in english_messages():
-        family, key = code.split(".", 1)
-        if code in texts or (family in joined and key in texts):
-            used[code] = []
+    used: Uses = {}
+    for known in english_messages():
+        family, key = known.split(".", 1)
+        if known in texts or (family in joined and key in texts):
+            used[known] = []
     for path, node in nodes:
         if isinstance(node, ast.Call) and _called(node) in ERROR_CLASSES | {"Note"}:
             code, fields = _code_and_fields(node)

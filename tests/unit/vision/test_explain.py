@@ -62,14 +62,16 @@ def test_a_class_without_evidence_has_no_heat(backbone: Any) -> None:
     assert not explanation.heat.any()
 
 
-def test_occlusion_measures_the_drop_of_the_logit(backbone: Any) -> None:
+def test_occlusion_measures_the_drop_of_the_log_probability(backbone: Any) -> None:
     tensor = red_in_the_corner()
     explanation = occlusion_map(backbone, tensor, 0, patch_px=16, stride_px=16)
     grey = tensor.copy()
     grey[0, :16, :16] = 127.5 / 255
-    logits = [backbone.model.run(each)["logits"][0, 0] for each in (tensor, grey)]
+    before, after = (
+        np.log(backbone.model.run(each)["probabilities"][0, 0]) for each in (tensor, grey)
+    )
     assert explanation.evidence.shape == (2, 2)
-    assert explanation.evidence[0, 0] == pytest.approx(logits[0] - logits[1], abs=1e-5)
+    assert explanation.evidence[0, 0] == pytest.approx(before - after, abs=1e-5)
     assert explanation.evidence[0, 0] > 0
 
 
