@@ -660,6 +660,20 @@ def other_cases() -> dict[str, Case]:
     return {f"file of {name}": ({"model.h5": content}, unknown) for name, content in files.items()}
 
 
+def damaged_files(count: int) -> dict[str, Files]:
+    """Return good files with a few bytes changed at random; most are still readable or refused."""
+    good = {"model.h5": hdf5(lambda file: None), "model.zip": archive(good_files())}
+    damaged = {}
+    for number in range(count):
+        rng = np.random.default_rng(number)
+        for name, content in good.items():
+            changed = bytearray(content)
+            for place in rng.integers(0, len(content), size=rng.choice([1, 2, 8, 64])):
+                changed[place] = rng.choice([0, 255, int(rng.integers(256))])
+            damaged[f"{name} damaged {number}"] = {name: bytes(changed)}
+    return damaged
+
+
 def all_cases() -> dict[str, Case]:
     return {
         **json_cases(),

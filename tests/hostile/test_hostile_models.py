@@ -28,11 +28,9 @@ models = load_models()
 CASES = models.all_cases()
 
 
-@pytest.fixture(scope="module")
-def results(tmp_path_factory):
-    """Read all cases in a few processes that are measured, and return what came of each."""
-    folder = tmp_path_factory.mktemp("cases")
-    for number, (files, _) in enumerate(CASES.values()):
+def read_measured(cases, folder):
+    """Read each case in a process of its own, and return what came of it by the case's name."""
+    for number, files in enumerate(cases.values()):
         case = folder / str(number)
         case.mkdir()
         for i, (name, content) in enumerate(files.items()):
@@ -46,7 +44,14 @@ def results(tmp_path_factory):
         env={**os.environ, "PYTHONPATH": str(HERE.parent.parent)},
         timeout=240,
     )
-    return dict(zip(CASES, json.loads(finished.stdout), strict=True))
+    return dict(zip(cases, json.loads(finished.stdout), strict=True))
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """Return what came of every case."""
+    cases = {name: files for name, (files, _) in CASES.items()}
+    return read_measured(cases, tmp_path_factory.mktemp("cases"))
 
 
 def test_there_are_at_least_sixty_cases():
@@ -68,3 +73,13 @@ def test_the_files_that_the_cases_spoil_are_good():
     assert read_model(models.good_files()).parameters == 8
     assert read_model({"model.h5": models.hdf5(lambda file: None)}).parameters == 8
     assert read_model(models.archive(models.good_files())).parameters == 8
+
+
+def test_random_damage_is_read_or_refused_and_never_crashes(tmp_path):
+    results = read_measured(models.damaged_files(15), tmp_path)
+    for name, result in results.items():
+        assert result["status"] == 0, name
+        assert result["outcome"].startswith(("model_file.", "read 8 parameters")), (name, result)
+        assert result["seconds"] <= MAX_SECONDS, name
+        assert result["megabytes"] <= MAX_MEGABYTES, name
+    assert len({result["outcome"].partition("\n")[0] for result in results.values()}) > 3
