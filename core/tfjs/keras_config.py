@@ -47,6 +47,10 @@ def _model(topology: Config, shapes: dict[str, list[CallShapes]], keras3_calls: 
         layers.append(entry)
     # A model's own flag would override those of its layers when it is loaded.
     config = {key: value for key, value in topology["config"].items() if key != "trainable"}
+    for key in ("input_layers", "output_layers"):
+        # A list of one would make Keras 3 hand on lists; tf.keras 2 reads both.
+        if len(config.get(key, ())) == 1:
+            config[key] = config[key][0]
     return {**topology, "config": {**config, "layers": layers}}
 
 

@@ -142,6 +142,7 @@ def _predict(model: Any, inputs: list[NDArray[Any]]) -> dict[str, NDArray[Any]]:
 
 def _tflite(model: Any, dtype: str) -> bytes:
     import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     function = tf.function(
         lambda *inputs: model(list(inputs) if len(inputs) > 1 else inputs[0], training=False)
@@ -151,7 +152,9 @@ def _tflite(model: Any, dtype: str) -> bytes:
         for index, spec in enumerate(model.inputs)
     ]
     concrete = function.get_concrete_function(*specs)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], model)
+    # Variables would stay behind in this process: the file must hold their values.
+    frozen = convert_variables_to_constants_v2(concrete)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
     if dtype in ("float16", "int8"):
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if dtype == "float16":

@@ -26,9 +26,9 @@ __all__ = [
 ]
 
 WORST = 10
-# Root of the mean squared error over that of the values. MobileNet 0.25 in 8 bits is far above it
-# and other models in 8 bits that keep their answers are below.
-LARGE_RELATIVE_ERROR = 0.05
+# Root of the mean squared error over that of the values. A bell curve in 8 bits has about 0.01;
+# tensors with few large values have more. MobileNet 0.25, whose answers suffer, has ten above.
+LARGE_RELATIVE_ERROR = 0.015
 
 
 @dataclass(frozen=True)
