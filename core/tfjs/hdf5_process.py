@@ -26,6 +26,7 @@ from core.tfjs.limits import MAX_COMPRESSION_RATIO, MAX_FILE_BYTES, MAX_WEIGHT_B
 __all__ = ["read_untrusted_hdf5"]
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
+_ENVIRONMENT = ("PATH", "SYSTEMROOT", "HOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 _BASE_SECONDS = 3
 _BYTES_PER_SECOND = 20_000_000
 _BASE_BYTES = 96 * 1024 * 1024
@@ -56,7 +57,7 @@ def read_untrusted_hdf5(content: bytes, *, name: str, skip: Collection[str] = ()
     options = {"name": name, "skip": sorted(skip), "bytes": len(content)}
     seconds = _cpu_seconds(len(content))
     # Only what Python and the libraries need: the child has no business with other settings.
-    environment = {k: v for k, v in os.environ.items() if k in ("PATH", "SYSTEMROOT", "HOME")}
+    environment = {k: v for k, v in os.environ.items() if k in _ENVIRONMENT}
     environment |= {"OPENBLAS_NUM_THREADS": "1", "HDF5_PLUGIN_PATH": os.devnull}
     try:
         finished = subprocess.run(  # noqa: S603 - our own interpreter and module

@@ -7,24 +7,15 @@ import pytest
 
 from core.errors import ModelError
 from core.tfjs.repair import (
-    axis_number,
-    clean_initializer,
     current_class_name,
-    depthwise_leftovers,
     explicit_input_layer,
-    leaky_relu_alpha,
     model_config_of,
     names_of_bidirectional,
-    plain_activation,
-    plain_dtype,
     plain_input_shape,
-    plain_regularizer,
-    recurrent_leftovers,
     repair_layer,
     repair_topology,
     sequential_as_dict,
     without_inner_input_shape,
-    without_serialization_keys,
 )
 from core.tfjs.repair_graph import first_calls, nested_nodes, tensor_list
 from core.tfjs.repair_keras1 import (
@@ -33,6 +24,17 @@ from core.tfjs.repair_keras1 import (
     keras1_merge,
     keras1_time_distributed_dense,
     keras1_weights,
+)
+from core.tfjs.repair_settings import (
+    axis_number,
+    clean_initializer,
+    depthwise_leftovers,
+    leaky_relu_alpha,
+    plain_activation,
+    plain_dtype,
+    plain_regularizer,
+    recurrent_leftovers,
+    without_serialization_keys,
 )
 
 
