@@ -237,7 +237,10 @@ def _layers(listed: object) -> list[_Layer]:
             name = f"sequential_{len(layers)}"
         if not isinstance(class_name, str) or not isinstance(name, str) or not name:
             raise _bad("layer", "a class_name and a name", [class_name, name])
-        calls = [_call_references(name, node) for node in _list(layer.get("inbound_nodes", []))]
+        nodes = _list(layer.get("inbound_nodes", []))
+        if class_name in ("Add", "Multiply") and len(nodes) == 1:
+            class_name, config, nodes = _with_number(class_name, config, nodes)
+        calls = [_call_references(name, node) for node in nodes]
         layers.append(_Layer(name, class_name, config, calls or [[]]))
     return layers
 
@@ -304,6 +307,25 @@ def _call_references(layer: str, node: object) -> list[_Reference]:
         if isinstance(entry, list) and len(entry) > 3:
             _check_arguments(layer, entry[3])
     return [_reference(entry) for entry in entries]
+
+
+def _with_number(
+    class_name: str, config: object, nodes: Sequence[Any]
+) -> tuple[str, object, Sequence[Any]]:
+    """Return Keras 3's ``x + 3.0`` or ``x * 3.0`` as a Rescaling, anything else as it came.
+
+    Keras 3 writes the operator under the name of the layer that adds or multiplies tensors; its
+    MobileNet V3 is full of them.
+    """
+    arguments = nodes[0].get("args") if isinstance(nodes[0], Mapping) else None
+    if not isinstance(arguments, list) or len(arguments) != 2:
+        return class_name, config, nodes
+    numbers = [each for each in arguments if isinstance(each, int | float)]
+    if len(numbers) != 1:
+        return class_name, config, nodes
+    key = "offset" if class_name == "Add" else "scale"
+    tensors = [each for each in arguments if not isinstance(each, int | float)]
+    return "Rescaling", {key: numbers[0]}, [{**nodes[0], "args": tensors}]
 
 
 def _keras_tensors(value: object, depth: int) -> Iterator[_Reference]:
