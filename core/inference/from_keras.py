@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from core.errors import ModelError
 from core.inference.keras_graph import LayerCall, flatten_config
-from core.inference.keras_layers import LayerReader
+from core.inference.keras_layers import add_layer
+from core.inference.keras_reader import LayerReader
 from core.inference.network import Network, NetworkBuilder
 
 __all__ = ["network_from_keras"]
@@ -62,7 +63,7 @@ def network_from_keras(
         if call.class_name == "InputLayer" and not call.inputs:
             builder.input(call.name, _input_shape(call, input_shape))
         else:
-            reader.add(call)
+            add_layer(reader, call)
     return builder.build()
 
 
