@@ -14,6 +14,7 @@ import json
 import os
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,8 +36,8 @@ __all__ = [
     "CONVERSION_VERSION",
     "GOLDEN_TOLERANCE",
     "Conversion",
-    "Converted",
     "ConversionCache",
+    "Converted",
     "convert",
     "golden_input",
 ]
@@ -119,7 +120,8 @@ def golden_input(number: int, side_px: int) -> NDArray[np.float32]:
     wave = (x * (3 + number) + y * (5 + 2 * channel)) % 256
     noise = (x * 40503 + y * 30011 + channel * 7919 + number * 2741 + x * y * 13) % 256
     values = np.where((x // 16 + y // 16) % 2 == 0, wave, noise)
-    return ((values.astype(np.float32) - 128) / 128)[np.newaxis]
+    picture: NDArray[np.float32] = (values.astype(np.float32) - 128) / 128
+    return picture[np.newaxis]
 
 
 def convert(conversion: Conversion, arrays: Mapping[str, NDArray[Any]]) -> tuple[Converted, bytes]:
@@ -186,12 +188,21 @@ class ConversionCache:
                 return None
             kernel = bias = None
             if conversion.architecture.classifier is not None:
-                with np.load(folder / _CLASSIFIER, allow_pickle=False) as arrays:
+                stored = io.BytesIO((folder / _CLASSIFIER).read_bytes())
+                with np.load(stored, allow_pickle=False) as arrays:
                     kernel, bias = arrays["kernel"], arrays["bias"]
             model = LiteRtModel(content)
             if not _golden_agrees(model, conversion, contract["golden"][0]):
                 return None
-        except (OSError, ValueError, KeyError, IndexError, TypeError, TeachdeckError):
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            IndexError,
+            TypeError,
+            zipfile.BadZipFile,
+            TeachdeckError,
+        ):
             # Whatever is wrong with a cache, the answer is to build it anew.
             return None
         return Converted(model, kernel, bias)

@@ -30,7 +30,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 _ZIP_START = b"PK\x03\x04"
 _ARCHIVE_WEIGHTS = "model.weights.h5"
 _ARCHIVE_CONFIG = "config.json"
-_OPTIMIZER_GROUPS = ("optimizer_weights", "optimizer", "training_config")
+_OPTIMIZER_GROUPS = ("optimizer_weights", "optimizer")
 # The order in which a Keras 3 archive numbers a layer's variables.
 _NUMBERED = {
     "conv2d": ("kernel", "bias"),

@@ -16,7 +16,7 @@ from core.errors import DownloadError, ModelError
 from core.pretrained.catalog import CatalogEntry, PackagedFile
 from core.pretrained.download import Opener, Progress, digest_matches, fetch
 
-__all__ = ["Located", "Sources"]
+__all__ = ["Located", "Sources", "package_missing"]
 
 _USED_DIGEST = ".sha256"
 
@@ -116,8 +116,7 @@ class Sources:
             What failed.
         """
         if entry.download is None:
-            assert entry.package is not None, "every entry has a source"  # noqa: S101
-            raise ModelError("pretrained.package_missing", package=entry.package.distribution)
+            raise package_missing(entry)
 
         def check_and_remember(path: Path) -> None:
             check(path)
@@ -152,6 +151,12 @@ class Sources:
         draft = record.with_name(f"{record.name}.{os.getpid()}.part")
         draft.write_text(f"{digest}\n")
         os.replace(draft, record)
+
+
+def package_missing(entry: CatalogEntry) -> ModelError:
+    """Return the error for an entry whose only source is a package that is not installed."""
+    package = entry.package.distribution if entry.package else entry.title
+    return ModelError("pretrained.package_missing", package=package)
 
 
 def _packaged_path(package: PackagedFile) -> Path | None:

@@ -10,34 +10,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-from numpy.typing import NDArray
 
 from core.errors import DownloadError, ModelError, Note, TeachdeckError
-from core.imaging.preprocess import Preprocessing
-from core.pretrained.architectures import ARCHITECTURES, expected_shapes
-from core.pretrained.architectures.efficientnet_lite import rename_torch_weights
 from core.pretrained.backbone import Backbone
 from core.pretrained.catalog import CatalogEntry, load_catalog
-from core.pretrained.convert import Conversion, ConversionCache, convert
+from core.pretrained.convert import ConversionCache, convert
 from core.pretrained.download import Opener, Progress
-from core.pretrained.identify import Identified, identify
-from core.pretrained.keras_weights import match_weights, read_keras_weights
-from core.pretrained.labels import labels
-from core.pretrained.sources import Located, Sources
-from core.pretrained.torch_state import read_torch_state
-from core.pretrained.user_models import (
-    Signature,
-    UserModel,
-    find_user_models,
-    labels_for,
-    path_digest,
-    signature,
-)
+from core.pretrained.plans import Plan, Planner, published_weights, unreadable
+from core.pretrained.sources import Located, Sources, package_missing
+from core.pretrained.status import ModelStatus
+from core.pretrained.user_models import Signature, UserModel, find_user_models, signature
 
 __all__ = ["DEFAULT_MODEL", "ModelStatus", "ModelStore"]
 
@@ -46,60 +30,6 @@ DEFAULT_MODEL = "efficientnet-lite0"
 
 # After a failed download a model counts as not reachable for so long.
 _FAILURE_KEPT_S = 300.0
-
-
-@dataclass(frozen=True)
-class ModelStatus:
-    """A model as the picker shows it.
-
-    Parameters
-    ----------
-    model_id, title, family : str
-    state : {"ready", "on_disk", "download", "unreachable", "unusable"}
-        Loaded or converted before; on this machine; to be downloaded; not to be had just now;
-        a user's file that fits no network (`detail` says why).
-    download_bytes : int
-        What a download takes; 0 if none is needed.
-    accuracy_top1 : float or None
-        On ImageNet, 0..1, as published; None where unknown.
-    parameters : int
-        0 where unknown.
-    size_bytes : int
-        Of the weights' files, an estimate before the download.
-    input_size_px : int
-    licence : str
-    source : {"package", "user", "cache", "download"}
-    detail : Note or None
-        What should be known: why it cannot be used, or how far it can be trusted.
-    """
-
-    model_id: str
-    title: str
-    family: str
-    state: str
-    download_bytes: int
-    accuracy_top1: float | None
-    parameters: int
-    size_bytes: int
-    input_size_px: int
-    licence: str
-    source: str
-    detail: Note | None = None
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """A model on this machine, and how to read its weights."""
-
-    model_id: str
-    title: str
-    path: Path
-    source: str
-    conversion: Conversion
-    read: Callable[[], Mapping[str, NDArray[Any]]]
-    parameters: int
-    accuracy_top1: float | None
-    licence: str
 
 
 class ModelStore:
@@ -134,8 +64,7 @@ class ModelStore:
         self._model_locks: dict[str, threading.Lock] = {}
         self._loaded: dict[str, tuple[Signature, Backbone]] = {}
         self._failures: dict[str, tuple[float, TeachdeckError]] = {}
-        self._digests: dict[tuple[Path, Signature], str] = {}
-        self._summaries: dict[tuple[Path, Signature], Identified | ModelError] = {}
+        self._planner = Planner()
         self._notes: dict[str, Note] = {}
 
     @property
@@ -238,11 +167,11 @@ class ModelStore:
         if recent is not None:
             raise recent
         if entry.download is None:
-            self._sources.fetch(entry, check=lambda _path: None)
+            raise package_missing(entry)
         raise DownloadError(
             "pretrained.not_downloaded",
             title=entry.title,
-            size_mb=entry.download.size_bytes / 1e6 if entry.download else 0.0,
+            size_mb=entry.download.size_bytes / 1e6,
         )
 
     # Looking: what there is.
@@ -253,19 +182,24 @@ class ModelStore:
 
     def _user_status(self, model: UserModel) -> ModelStatus:
         try:
-            plan = self._user_plan(model)
+            plan = self._planner.for_user(model)
             size_bytes = sum(size for _name, size, _time in signature(model.path))
-        except ModelError as error:
+        except (ModelError, OSError) as error:
+            problem = unreadable(model.path, error) if isinstance(error, OSError) else error
             return ModelStatus(
-                model.model_id, model.title, "", "unusable", 0, None, 0, 0, 0, "", "user",
-                Note(error.code, error.fields),
-            )  # fmt: skip
-        except OSError as error:
-            note = _unreadable(model.path, error)
-            return ModelStatus(
-                model.model_id, model.title, "", "unusable", 0, None, 0, 0, 0, "", "user",
-                Note(note.code, note.fields),
-            )  # fmt: skip
+                model_id=model.model_id,
+                title=model.title,
+                family="",
+                state="unusable",
+                download_bytes=0,
+                accuracy_top1=None,
+                parameters=0,
+                size_bytes=0,
+                input_size_px=0,
+                licence="",
+                source="user",
+                detail=Note(problem.code, problem.fields),
+            )
         return ModelStatus(
             model_id=model.model_id,
             title=model.title,
@@ -287,18 +221,16 @@ class ModelStore:
         detail = None
         if located is not None:
             try:
-                state = self._state_on_disk(self._catalog_plan(entry, located))
+                state = self._state_on_disk(self._planner.for_entry(entry, located))
                 size_bytes = located.path.stat().st_size
             except (ModelError, OSError) as error:
-                problem = _unreadable(located.path, error) if isinstance(error, OSError) else error
+                problem = unreadable(located.path, error) if isinstance(error, OSError) else error
                 state, size_bytes = "unusable", 0
                 detail = Note(problem.code, problem.fields)
         else:
             failure = self._recent_failure(entry.model_id)
-            if failure is None and entry.download is None and entry.package is not None:
-                failure = ModelError(
-                    "pretrained.package_missing", package=entry.package.distribution
-                )
+            if failure is None and entry.download is None:
+                failure = package_missing(entry)
             state, size_bytes = "unreachable" if failure else "download", published_bytes
             if failure is not None:
                 detail = Note(failure.code, failure.fields)
@@ -319,7 +251,7 @@ class ModelStore:
             detail=detail,
         )
 
-    def _state_on_disk(self, plan: _Plan) -> str:
+    def _state_on_disk(self, plan: Plan) -> str:
         ready = plan.model_id in self._loaded or self._cache.holds(plan.conversion)
         return "ready" if ready else "on_disk"
 
@@ -344,12 +276,12 @@ class ModelStore:
         self._loaded[model_id] = (changed, backbone)
         return backbone
 
-    def _plan(self, model_id: str, progress: Progress | None) -> _Plan:
+    def _plan(self, model_id: str, progress: Progress | None) -> Plan:
         entry = self._catalog.get(model_id)
         if entry is None:
             for model in self._user_models():
                 if model.model_id == model_id:
-                    return self._user_plan(model)
+                    return self._planner.for_user(model)
             raise ModelError("pretrained.unknown_model", name=model_id[:80])
         located = self._sources.locate(entry)
         if located is not None and model_id not in self._loaded:
@@ -362,20 +294,21 @@ class ModelStore:
                 located = None
         if located is None:
             located = self._fetch(entry, progress)
-        return self._catalog_plan(entry, located)
+        return self._planner.for_entry(entry, located)
 
     def _fetch(self, entry: CatalogEntry, progress: Progress | None) -> Located:
+        def check(path: Path) -> None:
+            published_weights(entry, path)
+
         try:
-            located = self._sources.fetch(
-                entry, check=lambda path: _require_weights(entry, path), progress=progress
-            )
+            located = self._sources.fetch(entry, check=check, progress=progress)
         except TeachdeckError as error:
             self._failures[entry.model_id] = (time.monotonic(), error)
             raise
         self._failures.pop(entry.model_id, None)
         return located
 
-    def _backbone(self, plan: _Plan) -> Backbone:
+    def _backbone(self, plan: Plan) -> Backbone:
         converted = self._cache.load(plan.conversion)
         if converted is None:
             converted, content = convert(plan.conversion, plan.read())
@@ -395,86 +328,3 @@ class ModelStore:
             source=plan.source,
             licence=plan.licence,
         )
-
-    def _catalog_plan(self, entry: CatalogEntry, located: Located) -> _Plan:
-        names = labels(entry.labels)
-        return _Plan(
-            model_id=entry.model_id,
-            title=entry.title,
-            path=located.path,
-            source=located.source,
-            conversion=Conversion(
-                self._digest(located.path),
-                ARCHITECTURES[entry.architecture],
-                entry.alpha,
-                len(names),
-                entry.preprocessing,
-                names,
-            ),
-            read=lambda: _require_weights(entry, located.path),
-            parameters=entry.parameters,
-            accuracy_top1=entry.accuracy_top1,
-            licence=entry.licence,
-        )
-
-    def _user_plan(self, model: UserModel) -> _Plan:
-        found = self._summary(model.path)
-        return _Plan(
-            model_id=model.model_id,
-            title=model.title,
-            path=model.path,
-            source="user",
-            conversion=Conversion(
-                self._digest(model.path),
-                found.architecture,
-                found.alpha,
-                found.classes,
-                # The families that identify() knows were all trained on -1..1.
-                Preprocessing(input_size_px=found.input_size_px, crop_fraction=1.0),
-                labels_for(model.path, classes=found.classes),
-            ),
-            read=lambda: _identified(model.path).arrays,
-            parameters=found.parameters,
-            accuracy_top1=None,
-            licence="",
-        )
-
-    def _digest(self, path: Path) -> str:
-        key = (path, signature(path))
-        if key not in self._digests:
-            self._digests[key] = path_digest(path)
-        return self._digests[key]
-
-    def _summary(self, path: Path) -> Identified:
-        """Return what a user's file is, without its weights; read again only when it changes."""
-        key = (path, signature(path))
-        if key not in self._summaries:
-            try:
-                self._summaries[key] = _identified(path).without_arrays()
-            except ModelError as error:
-                self._summaries[key] = error
-        found = self._summaries[key]
-        if isinstance(found, ModelError):
-            raise found
-        return found
-
-
-def _identified(path: Path) -> Identified:
-    return identify(read_keras_weights(path), name=path.name)
-
-
-def _unreadable(path: Path, error: OSError) -> ModelError:
-    return ModelError(
-        "pretrained.file_unreadable", name=path.name[:80], detail=error.strerror or ""
-    )
-
-
-def _require_weights(entry: CatalogEntry, path: Path) -> Mapping[str, NDArray[Any]]:
-    """Return an entry's weights from its file, or refuse the file."""
-    if ARCHITECTURES[entry.architecture].is_torch:
-        return rename_torch_weights(read_torch_state(path.read_bytes()))
-    expected = expected_shapes(entry.architecture, entry.alpha, len(labels(entry.labels)))
-    arrays = match_weights(read_keras_weights(path), expected)
-    if arrays is None:
-        raise ModelError("pretrained.other_weights", title=entry.title, name=entry.file_name)
-    return arrays
