@@ -3,9 +3,9 @@
 import streamlit as st
 
 from pages.components import cached, i18n
-from pages.components.site import PAGES
+from pages.components.site import FAVICON, PAGES, go_to_wanted_page
 
-st.set_page_config(page_title="Teachdeck", page_icon=":material/school:", layout="wide")
+st.set_page_config(page_title="Teachdeck", page_icon=str(FAVICON), layout="wide")
 cached.warm_up()
 i18n.remember_language()
 navigation = st.navigation(
@@ -20,5 +20,6 @@ navigation = st.navigation(
         for entry in PAGES
     ]
 )
+go_to_wanted_page()
 i18n.language_switch()
 navigation.run()

@@ -18,10 +18,18 @@ from core.pretrained.backbone import Backbone
 from core.pretrained.store import ModelStore
 from core.vision import Classification, ImageClassifier
 
-__all__ = ["backbone_for", "classify_once", "model_store", "sample_photos", "warm_up"]
+__all__ = [
+    "backbone_for",
+    "classify_once",
+    "load_chart_libraries",
+    "model_store",
+    "sample_photos",
+    "warm_up",
+]
 
 # A classification holds the picture's pixels, about 2 MB: a session keeps the last few.
 _KEPT_CLASSIFICATIONS = 3
+_IMPORTING = threading.Lock()
 
 
 @st.cache_resource(show_spinner=False)
@@ -39,8 +47,7 @@ def warm_up() -> threading.Thread:
         try:
             # The model first: it is what the first visitor waits for.
             store.load_or_default(store.default_id())
-            for name in ("plotly.graph_objects", "pandas", "pyarrow"):
-                importlib.import_module(name)
+            load_chart_libraries()
         except Exception:
             # A visitor's own request will meet the same fault and show it.
             logging.getLogger(__name__).exception("warming up failed")
@@ -48,6 +55,17 @@ def warm_up() -> threading.Thread:
     thread = threading.Thread(target=work, name="warm-up", daemon=True)
     thread.start()
     return thread
+
+
+def load_chart_libraries() -> None:
+    """Import what charts and tables need, one thread at a time.
+
+    Plotly looks whether pandas is loaded and then uses it, so it must never meet a pandas that
+    another thread has only begun to import.
+    """
+    with _IMPORTING:
+        for name in ("pandas", "pyarrow", "plotly.graph_objects"):
+            importlib.import_module(name)
 
 
 def backbone_for(model_id: str) -> tuple[Backbone, TeachdeckError | None]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
+from itertools import pairwise
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -15,59 +16,63 @@ if TYPE_CHECKING:
 
 __all__ = ["histogram", "probability_bars", "show"]
 
+# One hue in two strengths: the difference is in lightness, so everybody sees it.
 _BEST = "#2a9d8f"
-_OTHERS = "#8fb8b3"
-_LABEL_LENGTH = 28
+_OTHERS = "rgba(42, 157, 143, 0.45)"
+_TRACK = "rgba(128, 140, 140, 0.16)"
+_ROW_PX = 50
+_LABEL_LENGTH = 34
 
 
 def show(figure: go.Figure, *, key: str, alt: str) -> None:
-    """Draw a figure in the common look."""
+    """Draw a figure in the common look; colours of text follow the visitor's theme."""
     figure.update_layout(
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        margin={"l": 4, "r": 4, "t": 4, "b": 4},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         showlegend=False,
         font={"size": 14},
+        dragmode=False,
     )
     st.plotly_chart(figure, key=key, alt=alt, config={"displayModeBar": False})
 
 
 def probability_bars(predictions: Sequence[Prediction], *, axis_title: str) -> go.Figure:
-    """Return horizontal bars, the most probable on top, each with its percentage."""
-    import plotly.graph_objects as go  # a second to import: warmed in a thread at server start
+    """Return a bar from 0 to 100 % for each class, the most probable on top.
 
-    names = [_shortened(prediction.label) for prediction in predictions]
+    Name and percentage stand above their bar, so that a long name has the whole width, on a
+    phone too; what the bars measure is said where the pointer rests.
+    """
+    go = _plotly()
+    figure = go.Figure()
+    rows = list(range(len(predictions)))
     percentages = [100 * prediction.probability for prediction in predictions]
-    figure = go.Figure(
-        go.Bar(
-            x=percentages,
-            # Positions, not names, so that two classes may share a name.
-            y=list(range(len(names))),
-            orientation="h",
-            marker={"color": [_BEST] + [_OTHERS] * (len(names) - 1)},
-            text=[f"{value:.1f} %" for value in percentages],
-            textposition="outside",
-            cliponaxis=False,
-            customdata=[prediction.label for prediction in predictions],
-            hovertemplate="%{customdata}: %{x:.2f} %<extra></extra>",
-        )
+    bar = {"y": rows, "orientation": "h", "width": 0.26}
+    figure.add_bar(x=[100] * len(rows), marker={"color": _TRACK}, hoverinfo="skip", **bar)
+    figure.add_bar(
+        x=percentages,
+        marker={"color": [_BEST] + [_OTHERS] * (len(rows) - 1)},
+        customdata=[prediction.label for prediction in predictions],
+        hovertemplate=f"%{{customdata}}<br>{axis_title}: %{{x:.2f}} %<extra></extra>",
+        **bar,
     )
-    figure.update_yaxes(
-        autorange="reversed",
-        tickvals=list(range(len(names))),
-        ticktext=names,
-        showgrid=False,
-        ticklabelstandoff=8,
-        fixedrange=True,
-    )
-    figure.update_xaxes(
-        range=[0, 118],  # room for "100.0 %" beside the longest bar
-        tickvals=[0, 25, 50, 75, 100],
-        ticksuffix=" %",
-        title=axis_title,
-        fixedrange=True,
-    )
-    figure.update_layout(height=84 + 46 * len(names), bargap=0.35)
+    for row, prediction in enumerate(predictions):
+        for text, x, anchor in (
+            (_shortened(prediction.label), 0, "left"),
+            (f"{percentages[row]:.1f} %", 100, "right"),
+        ):
+            figure.add_annotation(
+                text=f"<b>{text}</b>" if row == 0 else text,
+                x=x,
+                y=row,
+                xanchor=anchor,
+                yanchor="bottom",
+                yshift=5,
+                showarrow=False,
+            )
+    figure.update_yaxes(range=[len(rows) - 0.7, -0.75], visible=False, fixedrange=True)
+    figure.update_xaxes(range=[0, 100], visible=False, fixedrange=True)
+    figure.update_layout(height=_ROW_PX * len(rows) + 8, barmode="overlay")
     return figure
 
 
@@ -75,9 +80,8 @@ def histogram(
     edges: Sequence[float], counts: Sequence[int], *, x_title: str, y_title: str
 ) -> go.Figure:
     """Return a histogram whose bins are already counted."""
-    import plotly.graph_objects as go
-
-    centres = [(low + high) / 2 for low, high in itertools.pairwise(edges)]
+    go = _plotly()
+    centres = [(low + high) / 2 for low, high in pairwise(edges)]
     figure = go.Figure(go.Bar(x=centres, y=list(counts), marker={"color": _BEST}))
     figure.update_xaxes(title=x_title, fixedrange=True)
     figure.update_yaxes(title=y_title, fixedrange=True)
@@ -85,5 +89,16 @@ def histogram(
     return figure
 
 
+def _plotly() -> ModuleType:
+    # Plotly asks any pandas that it finds in memory for its classes. While the warm-up thread
+    # is still importing pandas that fails, so wait here until it is whole.
+    import pandas  # noqa: F401
+    import plotly.graph_objects as go
+
+    return go
+
+
 def _shortened(label: str) -> str:
-    return label if len(label) <= _LABEL_LENGTH else label[: _LABEL_LENGTH - 1] + "…"
+    # Plotly reads markup in texts; the names come with a model, perhaps a stranger's.
+    short = label if len(label) <= _LABEL_LENGTH else label[: _LABEL_LENGTH - 1] + "…"
+    return short.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -6,11 +6,13 @@ import logging
 import secrets
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 
 import streamlit as st
 
 from core.errors import TeachdeckError
 from pages.components.i18n import error_text, t
+from pages.components.site import leave_for_router
 
 __all__ = ["page"]
 
@@ -20,6 +22,7 @@ def page(draw: Callable[[], None]) -> Callable[[], None]:
 
     @wraps(draw)
     def drawn() -> None:
+        leave_for_router("pages/" + Path(draw.__code__.co_filename).name)
         try:
             draw()
         except TeachdeckError as error:

@@ -19,18 +19,21 @@ def pick_model() -> str:
     """Draw the picker and return the id of a model that is at hand."""
     store = cached.model_store()
     entries = {entry.model_id: entry for entry in store.entries()}
+    lines = {model_id: _one_line(entry) for model_id, entry in entries.items()}
     default_id = store.default_id()
     chosen = st.selectbox(
         t("picker.label"),
         list(entries),
         index=list(entries).index(default_id) if default_id in entries else 0,
-        format_func=lambda model_id: _one_line(entries[model_id]),
+        format_func=lines.__getitem__,
         key="model",
     )
     entry = entries[chosen if chosen in entries else default_id]
     _facts(entry)
     if entry.state in _AT_HAND:
         return entry.model_id
+    if entry.state == "unusable":
+        return default_id
     _offer_download(entry, entries[default_id].title)
     return default_id
 
@@ -52,12 +55,8 @@ def _facts(entry: ModelStatus) -> None:
     if entry.input_size_px:
         facts.append(t("picker.input", pixels=entry.input_size_px))
     st.caption(" · ".join(facts), help=t("picker.accuracy_help"))
-    if entry.detail:
-        st.caption(
-            escape_markdown(entry.detail)
-            if isinstance(entry.detail, str)
-            else error_text(entry.detail)
-        )
+    if entry.detail is not None:
+        st.caption(error_text(entry.detail))
 
 
 def _offer_download(entry: ModelStatus, serving_title: str) -> None:

@@ -13,11 +13,7 @@ from pages.components.i18n import t
 __all__ = ["Picture", "choose_pictures"]
 
 _MEGABYTE = 1_000_000
-_SOURCES = {
-    "sample": ":material/photo_library:",
-    "upload": ":material/upload:",
-    "camera": ":material/photo_camera:",
-}
+_SOURCES = ("sample", "upload", "camera")
 
 
 @dataclass(frozen=True)
@@ -32,12 +28,13 @@ def choose_pictures() -> list[Picture]:
     """Draw the choice of sources and return what was chosen, perhaps nothing yet."""
     source = st.segmented_control(
         t("sources.label"),
-        list(_SOURCES),
-        format_func=lambda name: f"{_SOURCES[name]} {t('sources.' + name)}",
+        _SOURCES,
+        format_func={name: t(f"sources.{name}") for name in _SOURCES}.__getitem__,
         default="sample",
         required=True,
         key="source",
         label_visibility="collapsed",
+        width="stretch",
     )
     if source == "upload":
         return _uploaded()
@@ -62,7 +59,7 @@ def _sample() -> list[Picture]:
     chosen = st.pills(
         t("sources.sample_hint"),
         list(photos),
-        format_func=lambda name: t("sources." + name),
+        format_func={name: t(f"sources.{name}") for name in photos}.__getitem__,
         default=next(iter(photos), None),
         required=True,
         key="sample",
