@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -94,21 +94,28 @@ class Visit:
 
 
 @pytest.fixture
-def visit(browser: Browser, server: Server) -> Iterator[Visit]:
-    visitor = Visit(browser, server)
-    yield visitor
-    visitor.close()
+def visitor_on(browser: Browser) -> Iterator[Callable[..., Visit]]:
+    """Return a function that begins a visit of a server.
 
-
-@pytest.fixture
-def visitor_with(browser: Browser, server: Server) -> Iterator[object]:
-    """Return a function that opens a visit with options of Playwright's new_context."""
+    It takes options of Playwright's ``new_context`` too.
+    """
     visitors: list[Visit] = []
 
-    def start(**context: object) -> Visit:
+    def begin(server: Server, **context: object) -> Visit:
         visitors.append(Visit(browser, server, **context))
         return visitors[-1]
 
-    yield start
+    yield begin
     for visitor in visitors:
         visitor.close()
+
+
+@pytest.fixture
+def visitor_with(visitor_on: Callable[..., Visit], server: Server) -> Callable[..., Visit]:
+    """Return a function that begins a visit of the common server with options."""
+    return lambda **context: visitor_on(server, **context)
+
+
+@pytest.fixture
+def visit(visitor_with: Callable[..., Visit]) -> Visit:
+    return visitor_with()
