@@ -24,10 +24,12 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from core.errors import ImageError, Note
 from core.imaging.formats import recognise_format
+from core.imaging.jpeg import asks_for_too_much
 
 __all__ = [
     "MAX_BYTES",
     "MAX_MEGAPIXELS",
+    "MAX_MEGAPIXELS_WEBP",
     "MAX_SIDE_PX",
     "DecodedImage",
     "Note",
@@ -36,6 +38,9 @@ __all__ = [
 
 MAX_BYTES = 25_000_000
 MAX_MEGAPIXELS = 50
+# libwebp's decoder of animations, the only one that Pillow has, keeps the picture four times over:
+# 400 MB at this limit.
+MAX_MEGAPIXELS_WEBP = 25
 # No JPEG is wider; readers of run-length coded rows allocate multiples of the width.
 MAX_SIDE_PX = 65_535
 
@@ -59,8 +64,7 @@ _TURNS = {
 }
 _SIDEWAYS = (5, 6, 7, 8)
 
-# A picture near the limit takes 0.2 GB while it is decoded, twice that where it is not reduced,
-# so big ones go one at a time.
+# A picture near the limit takes 0.2 to 0.4 GB while it is decoded, so big ones go one at a time.
 _BIG_PIXELS = 16_000_000
 _STRIP_PIXELS = 1_000_000
 _one_big_picture = threading.Lock()
@@ -119,13 +123,16 @@ def decode_image(
     ------
     ImageError
         If the file is empty, too big, no picture of these formats, damaged or truncated, or
-        has more than `MAX_MEGAPIXELS` million pixels or a side over `MAX_SIDE_PX`.
+        has more than `MAX_MEGAPIXELS` million pixels (WebP: `MAX_MEGAPIXELS_WEBP`) or a side
+        over `MAX_SIDE_PX`.
     """
     if len(data) > MAX_BYTES:
         raise ImageError(
             "image.too_many_bytes", megabytes=len(data) / 1e6, limit_megabytes=MAX_BYTES / 1e6
         )
     file_format = recognise_format(data)
+    if file_format == "JPEG" and asks_for_too_much(data):
+        raise ImageError("image.too_many_parts")
     try:
         image = _OPENERS[file_format](io.BytesIO(data))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -133,23 +140,25 @@ def decode_image(
     except Exception as error:  # a reader may fail in any way on damaged bytes
         raise ImageError("image.damaged", format=file_format) from error
     try:
-        check_size(*image.size)
+        limit = MAX_MEGAPIXELS_WEBP if file_format == "WEBP" else MAX_MEGAPIXELS
+        check_size(*image.size, limit_megapixels=limit)
         with _turn_for(image.size, file_format, max_side_px, min_side_px):
             return _decode(image, file_format, max_side_px, min_side_px)
     finally:
         image.close()
 
 
-def check_size(width: int, height: int) -> None:
+def check_size(width: int, height: int, *, limit_megapixels: int = MAX_MEGAPIXELS) -> None:
+    """Raise ImageError unless a picture of this size in pixels may be held in memory."""
     if width < 1 or height < 1:
         raise ImageError("image.no_pixels", width=width, height=height)
-    if width * height > MAX_MEGAPIXELS * 1_000_000:
+    if width * height > limit_megapixels * 1_000_000:
         raise ImageError(
             "image.too_large",
             width=width,
             height=height,
             megapixels=width * height / 1e6,
-            limit_megapixels=MAX_MEGAPIXELS,
+            limit_megapixels=limit_megapixels,
         )
     if max(width, height) > MAX_SIDE_PX:
         raise ImageError("image.side_too_long", width=width, height=height, limit_px=MAX_SIDE_PX)
