@@ -116,10 +116,11 @@ def golden_input(number: int, side_px: int) -> NDArray[np.float32]:
         Multiples of 1/128 from -1 to below 1, from a linear congruential generator with smooth
         parts, so that it has edges and areas.
     """
+    tile = 16 << number
     y, x, channel = np.ogrid[:side_px, :side_px, :3]
-    wave = (x * (3 + number) + y * (5 + 2 * channel)) % 256
+    wave = (x * (3 + 8 * number) + y * (5 + 2 * channel) * (1 - number % 2)) % 256
     noise = (x * 40503 + y * 30011 + channel * 7919 + number * 2741 + x * y * 13) % 256
-    values = np.where((x // 16 + y // 16) % 2 == 0, wave, noise)
+    values = np.where((x // tile + y // tile) % 2 == 0, wave, noise)
     picture: NDArray[np.float32] = (values.astype(np.float32) - 128) / 128
     return picture[np.newaxis]
 
