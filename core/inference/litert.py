@@ -39,7 +39,8 @@ class LiteRtModel:
     threads : int, optional
         Threads of one inference; :func:`default_threads` when left out.
     pool_size : int, optional
-        Most interpreters; each keeps its own packed copy of the weights.
+        Most interpreters; each keeps its own packed copy of the weights. One is enough on few
+        cores: two gave 16 % more pictures a second on two cores and took 26 MB more.
 
     Raises
     ------
@@ -49,7 +50,7 @@ class LiteRtModel:
         If `threads` or `pool_size` is below 1.
     """
 
-    def __init__(self, content: bytes, *, threads: int | None = None, pool_size: int = 2) -> None:
+    def __init__(self, content: bytes, *, threads: int | None = None, pool_size: int = 1) -> None:
         self._threads = default_threads() if threads is None else threads
         if self._threads < 1 or pool_size < 1:
             raise ValueError(f"threads {self._threads} and pool_size {pool_size} must be 1 or more")

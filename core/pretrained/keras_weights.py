@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ModelError
-from core.tfjs.hdf5 import Hdf5Group, is_hdf5, read_hdf5
+from core.tfjs.hdf5_group import Hdf5Group, is_hdf5
+from core.tfjs.hdf5_process import read_untrusted_hdf5
 from core.tfjs.limits import MAX_FILE_BYTES, MAX_JSON_BYTES, parse_json, read_zip
 from core.tfjs.weights import decode_group, parse_manifest
 
@@ -91,11 +92,13 @@ def read_keras_weights(path: Path) -> StoredWeights:
             "pretrained.file_unreadable", name=path.name[:80], detail=error.strerror or ""
         ) from error
     if is_hdf5(content):
-        return _from_hdf5(read_hdf5(content, name=path.name, skip=_OPTIMIZER_GROUPS))
+        return _from_hdf5(read_untrusted_hdf5(content, name=path.name, skip=_OPTIMIZER_GROUPS))
     if content.startswith(_ZIP_START):
         files = read_zip(content, name=path.name)
         if _ARCHIVE_WEIGHTS in files:
-            root = read_hdf5(files[_ARCHIVE_WEIGHTS], name=path.name, skip=_OPTIMIZER_GROUPS)
+            root = read_untrusted_hdf5(
+                files[_ARCHIVE_WEIGHTS], name=path.name, skip=_OPTIMIZER_GROUPS
+            )
             config = parse_json(files.get(_ARCHIVE_CONFIG, b"{}"), name=_ARCHIVE_CONFIG)
             return StoredWeights(_archive_layers(root), True, _input_size(config))
     raise ModelError("pretrained.not_keras", name=path.name[:80])

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from core.errors import ModelError
-from core.tfjs.hdf5 import Hdf5Group, is_hdf5, read_hdf5
+from core.tfjs.hdf5_group import Hdf5Group, is_hdf5
 from core.tfjs.limits import MAX_COMPRESSION_RATIO, MAX_FILE_BYTES, MAX_WEIGHT_BYTES
 
 __all__ = ["read_untrusted_hdf5"]
@@ -53,6 +53,8 @@ def read_untrusted_hdf5(content: bytes, *, name: str, skip: Collection[str] = ()
         time or memory than its size explains.
     """
     if not is_hdf5(content) or len(content) > MAX_FILE_BYTES:
+        from core.tfjs.hdf5 import read_hdf5  # brings the HDF5 library: 29 MB
+
         return read_hdf5(content, name=name)  # which says why not
     options = {"name": name, "skip": sorted(skip), "bytes": len(content)}
     seconds = _cpu_seconds(len(content))
@@ -143,6 +145,8 @@ def _rebuild(header: dict[str, Any], packed: bytes, start: int) -> tuple[Hdf5Gro
 
 
 def _main() -> None:
+    from core.tfjs.hdf5 import read_hdf5
+
     options = json.loads(sys.argv[1])
     content = sys.stdin.buffer.read(options["bytes"])
     _limit_resources(options["bytes"])

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from core.errors import ModelError
 from core.tfjs.files import FileSet, FolderFiles, MemoryFiles, read_file
-from core.tfjs.hdf5 import is_hdf5
+from core.tfjs.hdf5_group import is_hdf5
 from core.tfjs.limits import MAX_FILE_BYTES, parse_json, read_zip
 from core.tfjs.model import SIDE_METADATA, LayersModel
 from core.tfjs.read_h5 import read_h5

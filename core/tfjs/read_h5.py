@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from core.errors import ModelError, Note
 from core.tfjs.checks import check_topology
-from core.tfjs.hdf5 import Hdf5Group
+from core.tfjs.hdf5_group import Hdf5Group
 from core.tfjs.hdf5_process import read_untrusted_hdf5
 from core.tfjs.limits import parse_json
 from core.tfjs.match import arrange_weights, match_by_name

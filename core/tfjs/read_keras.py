@@ -10,7 +10,7 @@ from __future__ import annotations
 from core.errors import ModelError
 from core.tfjs.checks import check_topology
 from core.tfjs.files import FileSet
-from core.tfjs.hdf5 import Hdf5Group
+from core.tfjs.hdf5_group import Hdf5Group
 from core.tfjs.hdf5_process import read_untrusted_hdf5
 from core.tfjs.limits import parse_json
 from core.tfjs.match import arrange_weights

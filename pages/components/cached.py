@@ -14,6 +14,7 @@ import streamlit as st
 
 from core.errors import TeachdeckError
 from core.home import teachdeck_home, user_model_folders
+from core.memory import limit_memory_arenas
 from core.pretrained.backbone import Backbone
 from core.pretrained.store import ModelStore
 from core.vision import Classification, ImageClassifier
@@ -41,6 +42,7 @@ def model_store() -> ModelStore:
 @st.cache_resource(show_spinner=False)
 def warm_up() -> threading.Thread:
     """Load the first model and the slow libraries in a thread, once a server."""
+    limit_memory_arenas()
     store = model_store()
 
     def work() -> None:
