@@ -31,7 +31,7 @@ def show(figure: go.Figure, *, key: str, alt: str) -> None:
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         showlegend=False,
-        font={"size": 14},
+        font={"size": 14, "color": _text_colour()},
         dragmode=False,
     )
     st.plotly_chart(figure, key=key, alt=alt, config={"displayModeBar": False})
@@ -96,6 +96,13 @@ def _plotly() -> ModuleType:
     import plotly.graph_objects as go
 
     return go
+
+
+def _text_colour() -> str:
+    # Streamlit's own grey for charts is too faint on white. A page that is drawn before the
+    # browser has told its theme is drawn again when it has.
+    colour: str = st.get_option(f"theme.{st.context.theme.type or 'light'}.textColor")
+    return colour
 
 
 def _shortened(label: str) -> str:

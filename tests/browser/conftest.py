@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ import pytest
 from tests.browser.server import Server
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, ConsoleMessage, Page
 
 CHROMIUM_ARGUMENTS = [
     "--headless=new",
@@ -26,6 +27,11 @@ CHROMIUM_ARGUMENTS = [
     "--use-fake-ui-for-media-stream",
     "--use-fake-device-for-media-stream",
 ]
+
+
+# On a page's own address Streamlit looks for the server first below that address, then at the
+# root; Chromium reports the first look as an error.
+_PROBE = re.compile(r"/[a-z_]+/_stcore/(health|host-config)$")
 
 
 def _missing(what: str) -> None:
@@ -71,16 +77,16 @@ class Visit:
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.on("websocket", lambda socket: self.requests.append(socket.url))
         self.page.on("pageerror", lambda error: self.console_errors.append(str(error)))
-        self.page.on(
-            "console",
-            lambda message: (
-                self.console_errors.append(message.text) if message.type == "error" else None
-            ),
-        )
+        self.page.on("console", self._note_console)
 
     def open(self, path: str = "/") -> Page:
         self.page.goto(self.server.url + path)
         return self.page
+
+    def _note_console(self, message: ConsoleMessage) -> None:
+        url = message.location.get("url", "")
+        if message.type == "error" and not _PROBE.search(url):
+            self.console_errors.append(f"{message.text} {url}")
 
     @property
     def outside_hosts(self) -> set[str]:

@@ -128,7 +128,7 @@ def test_many_files_become_a_table_that_can_be_downloaded(visit: Visit) -> None:
         png("round.png", drawing("red")),
         png("=1+1.png", drawing("green")),
         png("broken.png", drawing("blue")[:90]),
-        sample("flower.jpg"),
+        png("flower.jpg", sample("flower.jpg").read_bytes()),
     )
     page.get_by_role("heading", name=re.compile("3 pictures")).wait_for()
     page.get_by_text("1 could not be read").wait_for()
