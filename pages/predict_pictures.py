@@ -16,7 +16,7 @@ def draw() -> None:
     """Draw the page: inputs left, the answer right."""
     st.title(t("predict.title"))
     st.markdown(t("predict.lead"))
-    inputs, answer = st.columns([2, 5], gap="large")
+    inputs, answer = st.columns([2, 3], gap="large")
     with inputs:
         pictures = choose_pictures()
         model_id = pick_model()
