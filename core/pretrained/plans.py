@@ -24,6 +24,9 @@ from core.pretrained.user_models import Signature, UserModel, labels_for, path_d
 
 __all__ = ["Plan", "Planner", "published_weights", "unreadable"]
 
+# A machine under load may need longer than a reader is given; the next time may go well.
+_TRANSIENT = "model_file.hdf5_gave_up"
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -122,6 +125,8 @@ class Planner:
             try:
                 self._summaries[key] = _identified(path).without_arrays()
             except ModelError as error:
+                if error.code == _TRANSIENT:
+                    raise
                 self._summaries[key] = error
         found = self._summaries[key]
         if isinstance(found, ModelError):

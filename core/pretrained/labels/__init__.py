@@ -9,7 +9,7 @@ from pathlib import Path
 
 from core.errors import ModelError
 
-__all__ = ["labels", "labels_digest", "read_labels"]
+__all__ = ["labels", "labels_digest", "read_labels", "translated"]
 
 _FOLDER = Path(__file__).parent
 _MAX_LABEL_FILE_BYTES = 4_000_000
@@ -25,7 +25,7 @@ def labels(set_name: str, language: str = "en") -> tuple[str, ...]:
     set_name : str
         ``"imagenet"``: the 1,000 classes of ILSVRC 2012 by their synset ids, each name once.
     language : str
-        ``"en"``; any other language in which the set is not there gives the English names.
+        ``"en"`` or ``"zh"``; a language in which the set is not there gives the English names.
 
     Returns
     -------
@@ -37,11 +37,31 @@ def labels(set_name: str, language: str = "en") -> tuple[str, ...]:
         If there is no such set.
     """
     known = {path.stem for path in _FOLDER.glob("*.txt")}
-    if set_name not in known:
+    if set_name not in known or "_" in set_name:
         raise ModelError("pretrained.unknown_labels", name=set_name[:80])
     wanted = f"{set_name}_{language}"
     path = _FOLDER / f"{wanted if wanted in known else set_name}.txt"
     return tuple(path.read_text(encoding="utf-8").splitlines())
+
+
+def translated(names: tuple[str, ...], language: str) -> tuple[str, ...]:
+    """Return a backbone's class names in a language, where they are a set of ours.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Such as :attr:`core.pretrained.backbone.Backbone.labels`.
+    language : str
+
+    Returns
+    -------
+    tuple of str
+        `names` themselves where no translation is known.
+    """
+    for path in _FOLDER.glob("*.txt"):
+        if "_" not in path.stem and labels(path.stem) == names:
+            return labels(path.stem, language)
+    return names
 
 
 def read_labels(path: Path, *, classes: int) -> tuple[str, ...]:

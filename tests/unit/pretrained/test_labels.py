@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import ModelError
-from core.pretrained.labels import labels, labels_digest, read_labels
+from core.pretrained.labels import labels, labels_digest, read_labels, translated
 
 # Two classes have the same first name in the source; others are unclear without a word more.
 OURS = {134: "crane (bird)", 517: "crane (machine)", 638: "maillot (tights)"}
@@ -35,10 +35,18 @@ def test_every_name_is_one_of_the_synonyms_in_the_original_order(shared_data: Pa
 def test_the_chinese_names_are_as_many_and_another_language_is_english() -> None:
     chinese = labels("imagenet", "zh")
     assert len(chinese) == len(set(chinese)) == 1000
+    assert all(name == name.strip() and name for name in chinese)
+    known = {1: "金鱼", 105: "考拉", 388: "大熊猫", 640: "井盖", 867: "半挂卡车", 999: "卫生纸"}
+    assert {index: chinese[index] for index in known} == known
     assert labels("imagenet", "tlh") == labels("imagenet")
 
 
-@pytest.mark.parametrize("name", ["flowers", "../imagenet", ""])
+def test_a_backbones_names_are_translated_only_where_they_are_ours() -> None:
+    assert translated(labels("imagenet"), "zh") == labels("imagenet", "zh")
+    assert translated(("cat", "dog"), "zh") == ("cat", "dog")
+
+
+@pytest.mark.parametrize("name", ["flowers", "../imagenet", "imagenet_zh", ""])
 def test_a_set_that_is_not_there_is_told(name: str) -> None:
     with pytest.raises(ModelError) as caught:
         labels(name)

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,17 @@ def test_the_installed_model_is_ready_without_a_network(offline: ModelStore) -> 
     np.testing.assert_allclose(out["logits"], expected, atol=1e-4)
     assert offline.default_id() == DEFAULT_MODEL
     assert offline.load(DEFAULT_MODEL) is backbone
+
+
+@pytest.mark.parametrize(("photo", "name"), [("china", "palace"), ("flower", "daisy")])
+def test_the_sample_photos_are_named(offline: ModelStore, photo: str, name: str) -> None:
+    folder = files("sklearn") / "datasets" / "images"
+    backbone = offline.load(DEFAULT_MODEL)
+    tensor = backbone.preprocessing.apply(
+        decode_image((folder / f"{photo}.jpg").read_bytes()).pixels
+    ).tensor
+    index = int(backbone.model.run(tensor)["probabilities"][0].argmax())
+    assert backbone.labels[index] == name
 
 
 @pytest.mark.parametrize("model_id", [DEFAULT_MODEL, "user-keras", "user-web-model"])
