@@ -36,6 +36,13 @@ PAGES: tuple[PageEntry, ...] = (
         "predict.page",
         "predict.summary",
     ),
+    PageEntry(
+        "pages/convert_models.py",
+        "convert_models",
+        ":material/sync_alt:",
+        "convertpage.page",
+        "convertpage.summary",
+    ),
 )
 
 
