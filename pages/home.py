@@ -16,12 +16,12 @@ _EXAMPLE_SIDE_PX = 640
 @page
 def draw() -> None:
     """Draw the page: what it is, a live example, the pages that exist."""
-    st.title("Teachdeck")
+    st.title("Teachdeck", anchor=False)
     st.markdown(t("home.lead"))
     photos = cached.sample_photos()
     if _EXAMPLE in photos:
         _show_example(photos[_EXAMPLE])
-    st.subheader(t("home.pages"))
+    st.subheader(t("home.pages"), anchor=False)
     columns = st.columns(2, gap="medium")
     others = [entry for entry in PAGES if entry.url_path != "home"]
     for place, entry in enumerate(others):

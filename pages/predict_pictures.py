@@ -13,10 +13,10 @@ from pages.components.sources import choose_pictures
 
 @page
 def draw() -> None:
-    """Draw the page: inputs left, the answer right."""
-    st.title(t("predict.title"))
+    """Draw the page: inputs left, the answer right; a table of many takes the whole width."""
+    st.title(t("predict.title"), anchor=False)
     st.markdown(t("predict.lead"))
-    inputs, answer = st.columns([2, 3], gap="large")
+    inputs, answer = st.columns([1, 2], gap="large")
     with inputs:
         pictures = choose_pictures()
         model_id = pick_model()
@@ -31,8 +31,8 @@ def draw() -> None:
             st.info(t("predict.nothing_yet"), icon=":material/add_photo_alternate:")
         elif len(pictures) == 1:
             show_one(pictures[0], backbone)
-        else:
-            show_many(pictures, backbone)
+    if len(pictures) > 1:
+        show_many(pictures, backbone, summary=answer)
 
 
 draw()

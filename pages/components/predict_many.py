@@ -9,8 +9,9 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from core.errors import TeachdeckError
+from core.errors import Note, TeachdeckError
 from core.imaging.encode import thumbnail_url
 from core.pretrained.backbone import Backbone
 from core.vision import ImageClassifier, Prediction
@@ -32,46 +33,41 @@ class _Row:
     thumbnail: str | None
     predictions: tuple[Prediction, ...]
     error: TeachdeckError | None
+    notes: tuple[Note, ...] = ()
 
 
-def show_many(pictures: list[Picture], backbone: Backbone) -> None:
-    """Classify all pictures with a progress bar, then draw the table."""
-    rows = _classify_all(pictures, backbone)
-    good = [(name, row) for name, row in rows if row.error is None]
-    bad = [(name, row.error) for name, row in rows if row.error is not None]
-    st.subheader(t("many.title", count=len(good), title=escape_markdown(backbone.title)))
-    if bad:
-        with st.expander(t("many.failed", count=len(bad)), icon=":material/error:", expanded=True):
-            for name, error in bad:
-                st.markdown(f"**{escape_markdown(name)}**: {error_text(error)}")
-    if not good:
+def show_many(pictures: list[Picture], backbone: Backbone, *, summary: DeltaGenerator) -> None:
+    """Classify all pictures with a progress bar, then draw the table.
+
+    Parameters
+    ----------
+    pictures : list of Picture
+    backbone : Backbone
+    summary : DeltaGenerator
+        Where progress, count, failures and the filter go; the table goes where the page is.
+    """
+    with summary:
+        rows = _classify_all(pictures, backbone)
+        good = [(name, row) for name, row in rows if row.error is None]
+        bad = [(name, row.error) for name, row in rows if row.error is not None]
+        title = t("many.title", count=len(good), title=escape_markdown(backbone.title))
+        st.subheader(title, anchor=False)
+        if bad:
+            failed = t("many.failed", count=len(bad))
+            with st.expander(failed, icon=":material/error:", expanded=True):
+                for name, error in bad:
+                    st.markdown(f"**{escape_markdown(name)}**: {error_text(error)}")
+        for name, row in good:
+            for note in row.notes:
+                st.caption(f"{escape_markdown(name)}: {error_text(note)}")
+        if not good:
+            return
+        least = st.slider(t("many.filter"), 0, 100, 0, format="%d %%", key="least_confidence")
+        shown = [(name, row) for name, row in good if 100 * row.predictions[0].probability >= least]
+        st.caption(t("many.shown", shown=len(shown), count=len(good)))
+    if not shown:
         return
-    least = st.slider(t("many.filter"), 0, 100, 0, format="%d %%", key="least_confidence")
-    shown = [(name, row) for name, row in good if 100 * row.predictions[0].probability >= least]
-    st.caption(t("many.shown", shown=len(shown), count=len(good)))
-    first, second, third = (t("many.first"), t("many.second"), t("many.third"))
-    st.dataframe(
-        [
-            {
-                t("many.picture"): row.thumbnail,
-                t("many.file"): name,
-                first: row.predictions[0].label,
-                t("many.confidence"): 100 * row.predictions[0].probability,
-                second: _named(row, 1),
-                third: _named(row, 2),
-            }
-            for name, row in shown
-        ],
-        hide_index=True,
-        row_height=64,
-        key="many",
-        column_config={
-            t("many.picture"): st.column_config.ImageColumn(width="small"),
-            t("many.confidence"): st.column_config.ProgressColumn(
-                format="%.1f %%", min_value=0, max_value=100
-            ),
-        },
-    )
+    _show_table(shown)
     st.download_button(
         t("many.download"),
         csv_table(shown),
@@ -80,6 +76,36 @@ def show_many(pictures: list[Picture], backbone: Backbone) -> None:
         icon=":material/download:",
         on_click="ignore",
         key="download",
+    )
+
+
+def _show_table(shown: list[tuple[str, _Row]]) -> None:
+    """Draw the table: picture, name and confidence first, for they fit on a phone."""
+    st.dataframe(
+        [
+            {
+                t("many.picture"): row.thumbnail,
+                t("many.first"): row.predictions[0].label,
+                t("many.confidence"): 100 * row.predictions[0].probability,
+                t("many.file"): name,
+                t("many.second"): _named(row, 1),
+                t("many.third"): _named(row, 2),
+            }
+            for name, row in shown
+        ],
+        hide_index=True,
+        row_height=64,
+        key="many",
+        column_config={
+            t("many.picture"): st.column_config.ImageColumn(width=72),
+            t("many.first"): st.column_config.TextColumn(width=140),
+            t("many.confidence"): st.column_config.ProgressColumn(
+                width=120, format="%.1f %%", min_value=0, max_value=100
+            ),
+            t("many.file"): st.column_config.TextColumn(width=160),
+            t("many.second"): st.column_config.TextColumn(width=160),
+            t("many.third"): st.column_config.TextColumn(width=160),
+        },
     )
 
 
@@ -121,7 +147,8 @@ def _classify(picture: Picture, classifier: ImageClassifier) -> _Row:
         result = classifier.classify(picture.data, top=_TOP)
     except TeachdeckError as error:
         return _Row(None, (), error)
-    return _Row(thumbnail_url(result.image.pixels), result.predictions, None)
+    thumbnail = thumbnail_url(result.image.pixels)
+    return _Row(thumbnail, result.predictions, None, result.image.notes)
 
 
 def _named(row: _Row, place: int) -> str:

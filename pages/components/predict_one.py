@@ -26,7 +26,8 @@ def show_one(picture: Picture, backbone: Backbone) -> None:
             "predict.answer",
             label=escape_markdown(best.label),
             percentage=100 * best.probability,
-        )
+        ),
+        anchor=False,
     )
     left, right = st.columns(2, gap="medium")
     with left:
