@@ -16,7 +16,7 @@ def draw() -> None:
     """Draw the page: inputs left, the answer right; a table of many takes the whole width."""
     st.title(t("predict.title"), anchor=False)
     st.markdown(t("predict.lead"))
-    inputs, answer = st.columns([1, 2], gap="large")
+    inputs, answer = st.columns([3, 5], gap="large")
     with inputs:
         pictures = choose_pictures()
         model_id = pick_model()
