@@ -50,7 +50,7 @@ def _seconds_to_import_tensorflow() -> float:
 def _visit(browser: Browser, server: Server) -> Page:
     page = browser.new_context(locale="en-GB").new_page()
     page.set_default_timeout(60_000)
-    page.goto(f"{server.url}/predict")
+    page.goto(f"{server.url}/predict_pictures")
     return page
 
 

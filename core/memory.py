@@ -5,25 +5,31 @@ from __future__ import annotations
 import ctypes
 import sys
 
-__all__ = ["limit_memory_arenas"]
+__all__ = ["return_freed_memory"]
 
-_M_ARENA_MAX = -8  # from glibc's malloc.h
-_ARENAS = 2
+# Parameters of glibc's mallopt, from its malloc.h, and our values for them.
+_SETTINGS = {
+    -8: 2,  # M_ARENA_MAX: threads share two arenas instead of keeping one each
+    -3: 128 * 1024,  # M_MMAP_THRESHOLD: larger blocks go back to the system when freed
+    -1: 128 * 1024,  # M_TRIM_THRESHOLD: so does what is free at the top of the heap
+}
 
 
-def limit_memory_arenas() -> bool:
-    """Make glibc's allocator share two arenas among all threads.
+def return_freed_memory() -> bool:
+    """Make glibc's allocator give back what is freed instead of keeping it for later.
 
-    By default each of many threads gets an arena of its own that keeps what it once held; a
-    server with a thread a visitor was measured 50 MB larger for it. Where the C library is not
-    glibc nothing is done.
+    By default each thread gets an arena of its own that keeps what it once held, and the size
+    from which blocks are given back grows with use. A server that decodes pictures in a thread a
+    visitor was measured 100 MB larger for it. Where the C library is not glibc nothing is done.
 
     Returns
     -------
     bool
-        Whether the limit holds.
+        Whether all settings were taken.
     """
     if not sys.platform.startswith("linux"):
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    return mallopt is not None and mallopt(_M_ARENA_MAX, _ARENAS) == 1
+    if mallopt is None:
+        return False
+    return all(mallopt(parameter, value) == 1 for parameter, value in _SETTINGS.items())

@@ -8,13 +8,16 @@ import importlib.util
 import logging
 import threading
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 import streamlit as st
 
 from core.errors import TeachdeckError
 from core.home import teachdeck_home, user_model_folders
-from core.memory import limit_memory_arenas
+from core.memory import return_freed_memory
 from core.pretrained.backbone import Backbone
 from core.pretrained.store import ModelStore
 from core.vision import Classification, ImageClassifier
@@ -22,15 +25,16 @@ from core.vision import Classification, ImageClassifier
 __all__ = [
     "backbone_for",
     "classify_once",
-    "load_chart_libraries",
+    "load_table_libraries",
     "model_store",
+    "plotly",
     "sample_photos",
     "warm_up",
 ]
 
 # A classification holds the picture's pixels, about 2 MB: a session keeps the last few.
 _KEPT_CLASSIFICATIONS = 3
-_IMPORTING = threading.Lock()
+_LIBRARIES = threading.RLock()
 
 
 @st.cache_resource(show_spinner=False)
@@ -42,14 +46,15 @@ def model_store() -> ModelStore:
 @st.cache_resource(show_spinner=False)
 def warm_up() -> threading.Thread:
     """Load the first model and the slow libraries in a thread, once a server."""
-    limit_memory_arenas()
+    return_freed_memory()
     store = model_store()
 
     def work() -> None:
         try:
             # The model first: it is what the first visitor waits for.
             store.load_or_default(store.default_id())
-            load_chart_libraries()
+            with plotly():
+                pass
         except Exception:
             # A visitor's own request will meet the same fault and show it.
             logging.getLogger(__name__).exception("warming up failed")
@@ -59,14 +64,21 @@ def warm_up() -> threading.Thread:
     return thread
 
 
-def load_chart_libraries() -> None:
-    """Import what charts and tables need, one thread at a time.
+@contextmanager
+def plotly() -> Iterator[ModuleType]:
+    """Hold Plotly's ``graph_objects`` while no other thread imports pandas.
 
-    Plotly looks whether pandas is loaded and then uses it, so it must never meet a pandas that
-    another thread has only begun to import.
+    Plotly uses pandas as soon as it finds it in memory, so it must never meet one that another
+    thread has only begun to import.
     """
-    with _IMPORTING:
-        for name in ("pandas", "pyarrow", "plotly.graph_objects"):
+    with _LIBRARIES:
+        yield importlib.import_module("plotly.graph_objects")
+
+
+def load_table_libraries() -> None:
+    """Import what ``st.dataframe`` needs: 75 MB that a visitor with one picture never pays for."""
+    with _LIBRARIES:
+        for name in ("pandas", "pyarrow"):
             importlib.import_module(name)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from core.vision import Prediction
+from pages.components.cached import plotly
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -34,7 +34,8 @@ def show(figure: go.Figure, *, key: str, alt: str) -> None:
         font={"size": 14, "color": _text_colour()},
         dragmode=False,
     )
-    st.plotly_chart(figure, key=key, alt=alt, config={"displayModeBar": False})
+    with plotly():
+        st.plotly_chart(figure, key=key, alt=alt, config={"displayModeBar": False})
 
 
 def probability_bars(predictions: Sequence[Prediction], *, axis_title: str) -> go.Figure:
@@ -43,59 +44,50 @@ def probability_bars(predictions: Sequence[Prediction], *, axis_title: str) -> g
     Name and percentage stand above their bar, so that a long name has the whole width, on a
     phone too; what the bars measure is said where the pointer rests.
     """
-    go = _plotly()
-    figure = go.Figure()
-    rows = list(range(len(predictions)))
-    percentages = [100 * prediction.probability for prediction in predictions]
-    bar = {"y": rows, "orientation": "h", "width": 0.26}
-    figure.add_bar(x=[100] * len(rows), marker={"color": _TRACK}, hoverinfo="skip", **bar)
-    figure.add_bar(
-        x=percentages,
-        marker={"color": [_BEST] + [_OTHERS] * (len(rows) - 1)},
-        customdata=[prediction.label for prediction in predictions],
-        hovertemplate=f"%{{customdata}}<br>{axis_title}: %{{x:.2f}} %<extra></extra>",
-        **bar,
-    )
-    for row, prediction in enumerate(predictions):
-        for text, x, anchor in (
-            (_shortened(prediction.label), 0, "left"),
-            (f"{percentages[row]:.1f} %", 100, "right"),
-        ):
-            figure.add_annotation(
-                text=f"<b>{text}</b>" if row == 0 else text,
-                x=x,
-                y=row,
-                xanchor=anchor,
-                yanchor="bottom",
-                yshift=5,
-                showarrow=False,
-            )
-    figure.update_yaxes(range=[len(rows) - 0.7, -0.75], visible=False, fixedrange=True)
-    figure.update_xaxes(range=[0, 100], visible=False, fixedrange=True)
-    figure.update_layout(height=_ROW_PX * len(rows) + 8, barmode="overlay")
-    return figure
+    with plotly() as go:
+        figure = go.Figure()
+        rows = list(range(len(predictions)))
+        percentages = [100 * prediction.probability for prediction in predictions]
+        bar = {"y": rows, "orientation": "h", "width": 0.26}
+        figure.add_bar(x=[100] * len(rows), marker={"color": _TRACK}, hoverinfo="skip", **bar)
+        figure.add_bar(
+            x=percentages,
+            marker={"color": [_BEST] + [_OTHERS] * (len(rows) - 1)},
+            customdata=[prediction.label for prediction in predictions],
+            hovertemplate=f"%{{customdata}}<br>{axis_title}: %{{x:.2f}} %<extra></extra>",
+            **bar,
+        )
+        for row, prediction in enumerate(predictions):
+            for text, x, anchor in (
+                (_shortened(prediction.label), 0, "left"),
+                (f"{percentages[row]:.1f} %", 100, "right"),
+            ):
+                figure.add_annotation(
+                    text=f"<b>{text}</b>" if row == 0 else text,
+                    x=x,
+                    y=row,
+                    xanchor=anchor,
+                    yanchor="bottom",
+                    yshift=5,
+                    showarrow=False,
+                )
+        figure.update_yaxes(range=[len(rows) - 0.7, -0.75], visible=False, fixedrange=True)
+        figure.update_xaxes(range=[0, 100], visible=False, fixedrange=True)
+        figure.update_layout(height=_ROW_PX * len(rows) + 8, barmode="overlay")
+        return figure
 
 
 def histogram(
     edges: Sequence[float], counts: Sequence[int], *, x_title: str, y_title: str
 ) -> go.Figure:
     """Return a histogram whose bins are already counted."""
-    go = _plotly()
-    centres = [(low + high) / 2 for low, high in pairwise(edges)]
-    figure = go.Figure(go.Bar(x=centres, y=list(counts), marker={"color": _BEST}))
-    figure.update_xaxes(title=x_title, fixedrange=True)
-    figure.update_yaxes(title=y_title, fixedrange=True)
-    figure.update_layout(height=240, bargap=0.05)
-    return figure
-
-
-def _plotly() -> ModuleType:
-    # Plotly asks any pandas that it finds in memory for its classes. While the warm-up thread
-    # is still importing pandas that fails, so wait here until it is whole.
-    import pandas  # noqa: F401
-    import plotly.graph_objects as go
-
-    return go
+    with plotly() as go:
+        centres = [(low + high) / 2 for low, high in pairwise(edges)]
+        figure = go.Figure(go.Bar(x=centres, y=list(counts), marker={"color": _BEST}))
+        figure.update_xaxes(title=x_title, fixedrange=True)
+        figure.update_yaxes(title=y_title, fixedrange=True)
+        figure.update_layout(height=240, bargap=0.05)
+        return figure
 
 
 def _text_colour() -> str:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from core.tfjs.compat import ConversionRefusedError
 from core.tfjs.report import ConversionReport
+from pages.components.cached import load_table_libraries
 from pages.components.convert_job import ConversionJob, forget
 from pages.components.convert_summary import format_title, show_reasons, size_text
 from pages.components.i18n import error_text, t
@@ -82,6 +83,7 @@ def _show_report(job: ConversionJob, report: ConversionReport) -> None:
         with st.expander(t("convertpage.worst", count=len(report.quantization_errors))):
             _show_tensors(report)
     with st.expander(t("convertpage.files", count=len(report.files))):
+        load_table_libraries()
         st.dataframe(
             [
                 {t("convertpage.file"): name, t("convertpage.size"): size / 1e3}
@@ -96,20 +98,23 @@ def _show_report(job: ConversionJob, report: ConversionReport) -> None:
 
 
 def _show_numbers(report: ConversionReport) -> None:
-    numbers = st.columns(4)
     change = 100 * (report.bytes_after / report.bytes_before - 1) if report.bytes_before else 0.0
-    numbers[0].metric(
-        t("convertpage.size_after"),
-        size_text(report.bytes_after),
-        t("convertpage.change", percent=change, before=size_text(report.bytes_before)),
-        delta_color="off",
-        delta_arrow="off",
-    )
-    if report.max_abs_difference is not None:
-        numbers[1].metric(t("convertpage.difference"), f"{report.max_abs_difference:.2g}")
-    if report.top1_agreement is not None:
-        numbers[2].metric(t("convertpage.agreement"), f"{100 * report.top1_agreement:.0f} %")
-    numbers[3].metric(t("convertpage.time"), f"{report.seconds:.1f} s")
+    with st.container(horizontal=True, gap="large"):
+        st.metric(
+            t("convertpage.size_after"),
+            size_text(report.bytes_after),
+            t("convertpage.change", percent=change, before=size_text(report.bytes_before)),
+            delta_color="off",
+            delta_arrow="off",
+            width="content",
+        )
+        if report.max_abs_difference is not None:
+            difference = f"{report.max_abs_difference:.2g}"
+            st.metric(t("convertpage.difference"), difference, width="content")
+        if report.top1_agreement is not None:
+            agreement = f"{100 * report.top1_agreement:.0f} %"
+            st.metric(t("convertpage.agreement"), agreement, width="content")
+        st.metric(t("convertpage.time"), f"{report.seconds:.1f} s", width="content")
 
 
 def _show_proof(report: ConversionReport) -> None:
@@ -125,13 +130,14 @@ def _show_proof(report: ConversionReport) -> None:
             if report.pictures
             else t("convertpage.proof_outputs")
         )
-    for line in lines:
-        st.markdown(f":material/check: {line}")
-    if not lines:
+    if lines:
+        st.markdown("  \n".join(f":material/check: {line}" for line in lines))
+    else:
         st.caption(t("convertpage.proof_none"))
 
 
 def _show_tensors(report: ConversionReport) -> None:
+    load_table_libraries()
     st.dataframe(
         [
             {

@@ -11,7 +11,7 @@ from core.errors import Note
 from core.tfjs.registry import pairs
 from core.tfjs.report import LayerRow
 from pages.components import charts
-from pages.components.cached import load_chart_libraries
+from pages.components.cached import load_table_libraries, plotly
 from pages.components.convert_source import LoadedModel
 from pages.components.i18n import error_text, escape_markdown, t
 
@@ -22,6 +22,7 @@ __all__ = ["format_title", "show_reasons", "show_summary", "size_text"]
 
 _BARS = 10
 _BAR_PX = 44
+_BAR = "#2a9d8f"
 _TRACK = "rgba(128, 140, 140, 0.16)"
 _NAME_LENGTH = 40
 _SHOWN_REASONS = 20
@@ -57,13 +58,16 @@ def show_reasons(notes: Sequence[Note]) -> None:
 def show_summary(loaded: LoadedModel) -> None:
     """Draw the whole summary."""
     summary = loaded.summary
-    st.subheader(t("convertpage.what", name=escape_markdown(loaded.name)))
+    st.subheader(escape_markdown(loaded.name))
     st.caption(_origin(loaded))
-    facts = st.columns(4)
-    facts[0].metric(t("convertpage.parameters"), f"{summary.parameters:,}")
-    facts[1].metric(t("convertpage.layers"), len(summary.layers))
-    facts[2].metric(t("convertpage.weights"), size_text(summary.size_bytes))
-    facts[3].metric(t("convertpage.input"), _inputs(loaded))
+    with st.container(horizontal=True, gap="large"):
+        for label, value in (
+            (t("convertpage.parameters"), f"{summary.parameters:,}"),
+            (t("convertpage.layers"), str(len(summary.layers))),
+            (t("convertpage.input"), _inputs(loaded)),
+            (t("convertpage.weights"), size_text(summary.size_bytes)),
+        ):
+            st.metric(label, value, width="content")
     for note in summary.notices:
         st.info(error_text(note), icon=":material/build:")
     sizes, layers, targets = st.tabs(
@@ -123,26 +127,33 @@ def _show_sizes(layers: Sequence[LayerRow]) -> None:
 
 def _size_bars(rows: Sequence[tuple[str, int]]) -> go.Figure:
     """Return a bar for each layer, name and size above it so that a phone shows both."""
-    load_chart_libraries()
-    import plotly.graph_objects as go
-
     places = list(range(len(rows)))
     longest = max(size for _, size in rows)
     total = sum(size for _, size in rows)
-    bar = {"y": places, "orientation": "h", "width": 0.22}
-    figure = go.Figure()
-    figure.add_bar(x=[longest] * len(rows), marker={"color": _TRACK}, hoverinfo="skip", **bar)
-    figure.add_bar(x=[size for _, size in rows], hoverinfo="skip", **bar)
-    for place, (name, size) in enumerate(rows):
-        share = f"{size_text(size)} · {100 * size / total:.1f} %"
-        for text, x, anchor in ((_plain(name), 0, "left"), (share, longest, "right")):
-            figure.add_annotation(
-                text=text, x=x, y=place, xanchor=anchor, yanchor="bottom", yshift=4, showarrow=False
-            )
-    figure.update_yaxes(range=[len(rows) - 0.7, -0.75], visible=False, fixedrange=True)
-    figure.update_xaxes(range=[0, longest], visible=False, fixedrange=True)
-    figure.update_layout(height=_BAR_PX * len(rows) + 12, barmode="overlay")
-    return figure
+    bar = {"y": places, "orientation": "h", "width": 0.22, "hoverinfo": "skip"}
+    above = {"yanchor": "bottom", "yshift": 4, "showarrow": False}
+    with plotly() as go:
+        figure = go.Figure()
+        figure.add_bar(x=[longest] * len(rows), marker={"color": _TRACK}, **bar)
+        figure.add_bar(
+            x=[size for _, size in rows], marker={"color": _BAR}, hoverinfo="skip", **bar
+        )
+        for place, (name, size) in enumerate(rows):
+            share = f"{size_text(size)} · {100 * size / total:.1f} %"
+            for text, x, anchor in ((_plain(name), 0, "left"), (share, longest, "right")):
+                figure.add_annotation(
+                    text=text,
+                    x=x,
+                    y=place,
+                    xanchor=anchor,
+                    yanchor="bottom",
+                    yshift=4,
+                    showarrow=False,
+                )
+        figure.update_yaxes(range=[len(rows) - 0.7, -0.75], visible=False, fixedrange=True)
+        figure.update_xaxes(range=[0, longest], visible=False, fixedrange=True)
+        figure.update_layout(height=_BAR_PX * len(rows) + 12, barmode="overlay")
+        return figure
 
 
 def _plain(name: str) -> str:
@@ -152,6 +163,7 @@ def _plain(name: str) -> str:
 
 
 def _show_layers(layers: Sequence[LayerRow]) -> None:
+    load_table_libraries()
     st.dataframe(
         [
             {
@@ -174,17 +186,20 @@ def _show_layers(layers: Sequence[LayerRow]) -> None:
 
 def _show_targets(loaded: LoadedModel) -> None:
     origin = loaded.model.origin.format
-    for source, target, why in pairs():
-        if source.name != origin:
-            continue
+    targets = [(target, why) for source, target, why in pairs() if source.name == origin]
+    # What it can become comes first.
+    for target, why in sorted(targets, key=lambda pair: pair[1] is not None):
         reasons = loaded.summary.problems.get(target.name, ())
         if why is not None:
-            st.markdown(f":material/remove: **{escape_markdown(target.title)}**: {error_text(why)}")
+            title, icon, reason = escape_markdown(target.title), "remove", error_text(why)
         elif reasons:
-            st.markdown(
-                f":material/block: **{format_title(target.name)}**: "
-                + t("convertpage.layers_in_the_way", count=len(reasons))
-            )
-            show_reasons(reasons)
+            title, icon = format_title(target.name), "block"
+            reason = t("convertpage.layers_in_the_way", count=len(reasons))
         else:
-            st.markdown(f":material/check: **{format_title(target.name)}**")
+            title, icon = format_title(target.name), "check"
+            reason = t("convertpage.can")
+        st.markdown(
+            f":material/{icon}: " + t("convertpage.target_line", title=title, reason=reason)
+        )
+        if why is None:
+            show_reasons(reasons)

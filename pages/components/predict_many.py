@@ -15,6 +15,7 @@ from core.errors import Note, TeachdeckError
 from core.imaging.encode import thumbnail_url
 from core.pretrained.backbone import Backbone
 from core.vision import ImageClassifier, Prediction
+from pages.components.cached import load_table_libraries
 from pages.components.i18n import error_text, escape_markdown, t
 from pages.components.sources import Picture
 
@@ -81,6 +82,7 @@ def show_many(pictures: list[Picture], backbone: Backbone, *, summary: DeltaGene
 
 def _show_table(shown: list[tuple[str, _Row]]) -> None:
     """Draw the table: picture, name and confidence first, for they fit on a phone."""
+    load_table_libraries()
     st.dataframe(
         [
             {

@@ -109,20 +109,20 @@ def _show_arithmetic(result: Classification, backbone: Backbone) -> None:
         alt=t("how.histogram_alt"),
     )
     st.markdown(t("how.softmax", classes=result.logits.size))
-    st.dataframe(
-        [
-            {
-                t("how.class"): entry.label,
-                t("how.logit"): float(result.logits[entry.index]),
-                t("how.probability"): entry.probability,
-            }
-            for entry in result.predictions
-        ],
-        hide_index=True,
-        key="logits",
-        column_config={
-            t("how.logit"): st.column_config.NumberColumn(format="%.3f"),
-            t("how.probability"): st.column_config.NumberColumn(format="%.4f"),
-        },
-    )
+    _show_logits(result)
     st.markdown(t("how.classification"))
+
+
+def _show_logits(result: Classification) -> None:
+    # A plain table: st.dataframe would bring pandas, 75 MB, for five rows.
+    head = [t("how.class"), t("how.logit"), t("how.probability")]
+    rows = [
+        [
+            escape_markdown(entry.label),
+            f"{result.logits[entry.index]:.3f}",
+            f"{entry.probability:.4f}",
+        ]
+        for entry in result.predictions
+    ]
+    lines = [head, [":--", "--:", "--:"], *rows]
+    st.markdown("\n".join("| " + " | ".join(cells) + " |" for cells in lines))

@@ -1,11 +1,11 @@
-"""The allocator's arenas."""
+"""The allocator's settings."""
 
 from __future__ import annotations
 
 import platform
 
-from core.memory import limit_memory_arenas
+from core.memory import return_freed_memory
 
 
-def test_the_limit_holds_exactly_where_the_c_library_is_glibc() -> None:
-    assert limit_memory_arenas() == (platform.libc_ver()[0] == "glibc")
+def test_freed_memory_goes_back_exactly_where_the_c_library_is_glibc() -> None:
+    assert return_freed_memory() == (platform.libc_ver()[0] == "glibc")
