@@ -123,6 +123,8 @@ def _give_back_paths(tokens: list[str], values: set[str]) -> list[str]:
         elif not token.startswith("-"):
             paths += 1
         position += 1
+    # Values that can only be patterns are taken last.
+    swallowed.sort(key=lambda flag: "*" in tokens[flag + 1] or "," in tokens[flag + 1])
     freed = list(tokens)
     for position in swallowed[: max(0, 2 - paths)]:
         freed[position] += "=*"

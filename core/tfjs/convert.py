@@ -7,6 +7,7 @@ compare, and only then hand over.
 from __future__ import annotations
 
 import io
+import json
 import tempfile
 import time
 import zipfile
@@ -113,15 +114,19 @@ def predict_bytes(
     Returns
     -------
     int
-        Bytes; the weights exactly, the description estimated.
+        Bytes; the weights are counted exactly, the rest is estimated.
     """
     options = options or ConversionOptions()
-    description = 600 * len(model.layers) + 120 * len(model.weights)
+    description = len(json.dumps(model.topology, separators=(",", ":")))
+    count = len(model.weights)
     if output_format == "tfjs_layers_model":
-        return stored_bytes(model, options.layers) + description
+        quantized = quantization_by_name(model.weights, options.layers.quantize)
+        entries = 75 * count + 110 * len(quantized)
+        return stored_bytes(model, options.layers) + description + entries + 300
     if output_format == "tflite":
-        return model.parameters * TFLITE_BYTES[options.tflite_dtype] + description // 3
-    return model.size_bytes + description + 1_000 * len(model.layers)
+        return model.parameters * TFLITE_BYTES[options.tflite_dtype] + 400 * len(model.layers)
+    # HDF5 keeps a page of its own for each group and each array.
+    return model.size_bytes + description + 900 * len(model.layers) + 1_000 * count
 
 
 def convert_model(

@@ -1,0 +1,249 @@
+"""A conversion is adapted, written, read back, compared, and only then handed over."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core.errors import ModelError, UsageError
+from core.tfjs import convert, keras_process
+from core.tfjs.compat import ConversionRefusedError
+from core.tfjs.convert import ConversionOptions, convert_model, predict_bytes
+from core.tfjs.keras_process import KerasProcess
+from core.tfjs.model import LayersModel, Origin
+from core.tfjs.read import read_model
+from core.tfjs.report import quantization_errors, quantization_notes, summarize
+from core.tfjs.write_layers import LayersOptions
+
+
+def classifier(origin: str = "keras") -> LayersModel:
+    """Return a small picture classifier with every kind of variable."""
+    rng = np.random.default_rng(3)
+
+    def floats(*shape: int) -> np.ndarray:
+        return rng.normal(0, 0.5, shape).astype(np.float32)
+
+    layers = [
+        ("InputLayer", {"name": "i", "batch_input_shape": [None, 16, 16, 3], "dtype": "float32"}),
+        ("Conv2D", {"name": "c", "filters": 4, "kernel_size": [3, 3], "strides": [2, 2],
+                    "padding": "same", "activation": "relu", "use_bias": True}),
+        ("DepthwiseConv2D", {"name": "w", "kernel_size": [3, 3], "padding": "valid",
+                             "use_bias": False, "activation": "linear"}),
+        ("BatchNormalization", {"name": "n", "axis": -1, "epsilon": 0.001}),
+        ("Flatten", {"name": "f"}),
+        ("Dense", {"name": "d", "units": 5, "activation": "softmax"}),
+    ]  # fmt: skip
+    weights = {
+        "c/kernel": floats(3, 3, 3, 4),
+        "c/bias": floats(4),
+        "w/depthwise_kernel": floats(3, 3, 4, 1),
+        "n/gamma": floats(4),
+        "n/beta": floats(4),
+        "n/moving_mean": floats(4),
+        "n/moving_variance": np.abs(floats(4)) + 0.5,
+        "d/kernel": floats(144, 5),
+        "d/bias": floats(5),
+    }
+    entries = [{"class_name": name, "config": config} for name, config in layers]
+    topology = {"class_name": "Sequential", "config": {"name": "m", "layers": entries}}
+    return LayersModel(topology, weights, origin=Origin(origin, keras_version="2.15.0"))
+
+
+def test_tfjs_to_keras_and_back_keeps_every_bit() -> None:
+    model = classifier("tfjs_layers_model")
+    h5 = convert_model(model, "keras").files["model.h5"]
+    back = convert_model(read_model(h5, name="model.h5"), "tfjs_layers_model")
+    again = read_model(dict(back.files))
+    for name, weight in model.weights.items():
+        assert again.weights[name].tobytes() == weight.tobytes()
+    assert back.report.proof == ("structure", "weights")
+
+
+def test_the_report_names_sizes_and_files() -> None:
+    options = ConversionOptions(layers=LayersOptions(shard_bytes=1000))
+    conversion = convert_model(classifier(), "tfjs_layers_model", options=options)
+    report = conversion.report
+    assert report.bytes_after == sum(len(content) for content in conversion.files.values())
+    assert report.shards == 4
+    plain = json.loads(json.dumps(report.to_dict()))
+    assert plain["proof"] == ["structure", "weights"]
+    assert plain["max_abs_difference"] is None
+
+
+def test_the_download_is_one_zip_that_reads_back() -> None:
+    conversion = convert_model(classifier(), "tfjs_layers_model")
+    content = conversion.zip_bytes()
+    assert content == conversion.zip_bytes()
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.namelist()[0] == "model.json"
+    assert read_model(content, name="model.zip").parameters == classifier().parameters
+
+
+def test_predicted_sizes_are_near_the_written_ones() -> None:
+    for quantize in (None, {"uint8": ("*",)}):
+        options = ConversionOptions(layers=LayersOptions(quantize=quantize))
+        written = convert_model(classifier(), "tfjs_layers_model", options=options)
+        predicted = predict_bytes(classifier(), "tfjs_layers_model", options)
+        assert predicted == pytest.approx(written.report.bytes_after, rel=0.1)
+
+
+def test_progress_goes_from_nothing_to_all() -> None:
+    stages: list[tuple[str, float]] = []
+    convert_model(
+        classifier("tfjs_layers_model"),
+        "keras",
+        progress=lambda stage, part: stages.append((stage, part)),
+    )
+    parts = [part for _, part in stages]
+    assert parts == sorted(parts)
+    assert stages[0] == ("adapt", 0.0)
+    assert stages[-1] == ("done", 1.0)
+
+
+def test_what_was_damaged_on_its_way_to_disk_is_not_handed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written = convert.layers_model_files
+
+    def damaged(*arguments: Any) -> dict[str, bytes]:
+        files = written(*arguments)
+        name = "group1-shard1of1.bin"
+        files[name] = bytes([files[name][0] ^ 1]) + files[name][1:]
+        return files
+
+    monkeypatch.setattr(convert, "layers_model_files", damaged)
+    with pytest.raises(ModelError) as error:
+        convert_model(classifier(), "tfjs_layers_model")
+    assert error.value.code == "convert.weight_differs"
+
+
+def test_a_model_that_would_predict_otherwise_is_refused_before_anything_is_written() -> None:
+    model = classifier()
+    topology = json.loads(json.dumps(model.topology))
+    topology["config"]["layers"][1]["config"]["activation"] = "exponential"
+    with pytest.raises(ConversionRefusedError):
+        convert_model(replace(model, topology=topology), "tfjs_layers_model")
+
+
+def test_formats_that_cannot_be_written_are_refused() -> None:
+    with pytest.raises(UsageError):
+        convert_model(classifier(), "tfjs_graph_model")
+
+
+def test_coarse_quantisation_is_reported_worst_first() -> None:
+    model = classifier()
+    outlier = model.weights["d/kernel"].copy()
+    outlier[0, 0] = 100.0
+    model = replace(model, weights={**model.weights, "d/kernel": outlier})
+    errors = quantization_errors(model, dict.fromkeys(model.weights, "uint8"))
+    assert errors[0].name == "d/kernel"
+    assert [e.relative_error for e in errors] == sorted(
+        (e.relative_error for e in errors), reverse=True
+    )
+    (note,) = quantization_notes(errors)
+    assert "uint16" in note.message
+    fine = quantization_errors(model, dict.fromkeys(model.weights, "uint16"))
+    assert quantization_notes(tuple(e for e in fine if e.name != "d/kernel")) == ()
+
+
+def test_mobilenet_in_eight_bits_warns_by_itself(shared_data: Path) -> None:
+    model = read_model(shared_data / "mobilenet_v1_025_224" / "keras.h5")
+    for dtype, warns in (("uint8", True), ("uint16", False), ("float16", False)):
+        options = ConversionOptions(layers=LayersOptions(quantize={dtype: ("*",)}))
+        report = convert_model(model, "tfjs_layers_model", options=options).report
+        assert [n.code for n in report.notes] == ["convert.note_quantization"] * warns
+        assert len(report.quantization_errors) == 10
+
+
+def test_a_summary_says_what_a_model_is_and_what_it_can_become() -> None:
+    summary = summarize(classifier())
+    assert summary.inputs == (("i", (None, 16, 16, 3), "float32"),)
+    assert [row.output_shape for row in summary.layers][1:4] == [
+        (None, 8, 8, 4),
+        (None, 6, 6, 4),
+        (None, 6, 6, 4),
+    ]
+    assert sum(row.parameters for row in summary.layers) == summary.parameters
+    assert set(summary.problems) == {"tfjs_layers_model", "keras", "keras_keras", "tflite"}
+    assert not any(summary.problems.values())
+    json.dumps(summary.to_dict())
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_every_target_is_proved_by_its_outputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[KerasProcess] = []
+    begin = KerasProcess._start
+
+    def counted(self: KerasProcess) -> Any:
+        if self._process is None:
+            started.append(self)
+        return begin(self)
+
+    monkeypatch.setattr(KerasProcess, "_start", counted)
+    for output_format, dtype in (
+        ("tfjs_layers_model", "float32"),
+        ("keras", "float32"),
+        ("keras_keras", "float32"),
+        ("tflite", "float32"),
+        ("tflite", "float16"),
+        ("tflite", "int8"),
+    ):
+        options = ConversionOptions(verify="outputs", tflite_dtype=dtype)
+        model = classifier("tfjs_layers_model")
+        report = convert_model(model, output_format, options=options).report
+        assert report.proof[-1] == "outputs"
+        assert report.pictures >= 20
+        assert report.max_abs_difference is not None
+        assert report.max_abs_difference <= (1e-5 if dtype == "float32" else 0.05)
+    assert len(started) == 6  # one process a conversion, and none is left
+    assert all(keras._process is None for keras in started)
+    assert "tensorflow" not in sys.modules or "keras" in sys.modules
+
+
+@pytest.mark.slow
+def test_a_model_whose_outputs_differ_is_not_handed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    outputs = iter(([np.float32([[0.1, 0.9]])], [np.float32([[0.1, 0.901]])]))
+    monkeypatch.setattr(KerasProcess, "predict", lambda *arguments: next(outputs))
+    with pytest.raises(ModelError) as error:
+        convert_model(
+            classifier(), "tfjs_layers_model", options=ConversionOptions(verify="outputs")
+        )
+    assert error.value.code == "convert.outputs_differ"
+
+
+def fake_worker(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    popen = keras_process.subprocess.Popen
+
+    def start(command: list[str], **options: Any) -> Any:
+        return popen([sys.executable, "-c", code], **options)
+
+    monkeypatch.setattr(keras_process.subprocess, "Popen", start)
+
+
+def test_a_keras_that_says_what_is_wrong_is_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_worker(monkeypatch, 'input(); print(\'{"error": "no such layer"}\')')
+    with KerasProcess() as keras, pytest.raises(ModelError, match="no such layer"):
+        keras.save_keras(classifier())
+
+
+def test_a_keras_that_dies_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_worker(monkeypatch, "import os; input(); os._exit(9)")
+    with KerasProcess() as keras, pytest.raises(ModelError) as error:
+        keras.save_keras(classifier())
+    assert error.value.code == "convert.keras_died"
+
+
+def test_a_keras_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_worker(monkeypatch, "import time; time.sleep(60)")
+    with KerasProcess(timeout_s=0.5) as keras, pytest.raises(ModelError) as error:
+        keras.save_keras(classifier())
+    assert error.value.code == "convert.keras_slow"
