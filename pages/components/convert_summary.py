@@ -60,12 +60,11 @@ def show_summary(loaded: LoadedModel) -> None:
     summary = loaded.summary
     st.subheader(escape_markdown(loaded.name))
     st.caption(_origin(loaded))
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         for label, value in (
             (t("convertpage.parameters"), f"{summary.parameters:,}"),
             (t("convertpage.layers"), str(len(summary.layers))),
             (t("convertpage.input"), _inputs(loaded)),
-            (t("convertpage.weights"), size_text(summary.size_bytes)),
         ):
             st.metric(label, value, width="content")
     for note in summary.notices:
@@ -83,7 +82,11 @@ def show_summary(loaded: LoadedModel) -> None:
 
 def _origin(loaded: LoadedModel) -> str:
     origin = loaded.model.origin
-    parts = [format_title(origin.format), size_text(loaded.size_bytes)]
+    parts = [
+        format_title(origin.format),
+        size_text(loaded.size_bytes),
+        t("convertpage.weights", size=size_text(loaded.summary.size_bytes)),
+    ]
     if loaded.summary.source:
         parts.append(t("convertpage.made_by", source=escape_markdown(loaded.summary.source[:80])))
     if origin.converted_by:
@@ -141,15 +144,7 @@ def _size_bars(rows: Sequence[tuple[str, int]]) -> go.Figure:
         for place, (name, size) in enumerate(rows):
             share = f"{size_text(size)} · {100 * size / total:.1f} %"
             for text, x, anchor in ((_plain(name), 0, "left"), (share, longest, "right")):
-                figure.add_annotation(
-                    text=text,
-                    x=x,
-                    y=place,
-                    xanchor=anchor,
-                    yanchor="bottom",
-                    yshift=4,
-                    showarrow=False,
-                )
+                figure.add_annotation(text=text, x=x, y=place, xanchor=anchor, **above)
         figure.update_yaxes(range=[len(rows) - 0.7, -0.75], visible=False, fixedrange=True)
         figure.update_xaxes(range=[0, longest], visible=False, fixedrange=True)
         figure.update_layout(height=_BAR_PX * len(rows) + 12, barmode="overlay")
@@ -171,7 +166,6 @@ def _show_layers(layers: Sequence[LayerRow]) -> None:
                 t("convertpage.kind"): row.class_name,
                 t("convertpage.output"): _shape(row.output_shape and row.output_shape[1:]),
                 t("convertpage.parameters"): row.parameters,
-                t("convertpage.size"): row.size_bytes / 1e3,
             }
             for row in layers
         ],
@@ -179,7 +173,6 @@ def _show_layers(layers: Sequence[LayerRow]) -> None:
         key="convert_layers",
         column_config={
             t("convertpage.parameters"): st.column_config.NumberColumn(format="localized"),
-            t("convertpage.size"): st.column_config.NumberColumn(format="%.1f"),
         },
     )
 
