@@ -21,6 +21,12 @@ def pick_model() -> str:
     entries = {entry.model_id: entry for entry in store.entries()}
     lines = {model_id: _one_line(entry) for model_id, entry in entries.items()}
     default_id = store.default_id()
+    if lines != st.session_state.get("model_lines"):
+        st.session_state["model_lines"] = lines
+        if st.session_state.get("model") in entries:
+            # A state that changed, such as after a download, changes the line that is chosen; the
+            # browser shows the old one until it is told.
+            st.session_state["model"] = st.session_state["model"]
     chosen = st.selectbox(
         t("picker.label"),
         list(entries),
@@ -29,7 +35,9 @@ def pick_model() -> str:
         key="model",
     )
     entry = entries[chosen if chosen in entries else default_id]
-    _facts(entry)
+    download = states().get(entry.model_id)
+    failed = download is not None and download.error is not None
+    _facts(entry, with_detail=not failed)
     if entry.state in _AT_HAND:
         return entry.model_id
     if entry.state == "unusable":
@@ -46,7 +54,7 @@ def _state(entry: ModelStatus) -> str:
     return t(f"picker.state_{entry.state}", megabytes=entry.download_bytes / 1e6)
 
 
-def _facts(entry: ModelStatus) -> None:
+def _facts(entry: ModelStatus, *, with_detail: bool) -> None:
     facts = []
     if entry.size_bytes:
         facts.append(t("picker.size", megabytes=entry.size_bytes / 1e6))
@@ -55,7 +63,7 @@ def _facts(entry: ModelStatus) -> None:
     if entry.input_size_px:
         facts.append(t("picker.input", pixels=entry.input_size_px))
     st.caption(" · ".join(facts), help=t("picker.accuracy_help"))
-    if entry.detail is not None:
+    if with_detail and entry.detail is not None:
         st.caption(error_text(entry.detail))
 
 

@@ -46,6 +46,8 @@ class Server:
         self.port = free_port()
         self.log_path = self.home / "server.log"
         environment = {**os.environ, "TEACHDECK_HOME": str(self.home)}
+        # A proxy that nobody serves: what is tested and measured here never leaves the machine.
+        environment |= dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
         environment.pop("TEACHDECK_MODELS", None)
         if self.models is not None:
             environment["TEACHDECK_MODELS"] = str(self.models)

@@ -144,6 +144,21 @@ def test_many_files_become_a_table_that_can_be_downloaded(visit: Visit) -> None:
     assert visit.console_errors == []
 
 
+def test_a_download_that_fails_says_so_and_another_model_answers(visit: Visit) -> None:
+    page = visit.open(PREDICT)
+    page.get_by_role("heading", name=ANSWER).wait_for()
+    picker = page.locator('[data-testid="stSelectbox"]').first
+    picker.click()
+    page.get_by_role("option", name="MobileNet V1 0.25").click()
+    page.get_by_text("Until it is here, EfficientNet-Lite0 answers").wait_for()
+    page.get_by_role("button", name="Get this model").click()
+    page.get_by_role("alert").get_by_text("cannot be reached").wait_for()
+    page.get_by_role("heading", name=ANSWER).wait_for()
+    wait_until_done(page)
+    assert picker.locator("input").input_value() == "MobileNet V1 0.25 · not reachable now"
+    assert page.get_by_text("cannot be reached").count() == 1
+
+
 def test_a_file_that_is_no_picture_gets_a_sentence_and_no_traceback(visit: Visit) -> None:
     page = open_upload(visit)
     upload(page, png("holiday.png", b"%PDF-1.7 not a picture"))
