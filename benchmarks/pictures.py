@@ -82,6 +82,11 @@ def main() -> None:
 
         keras.utils.set_random_seed(0)
         mobilenet = keras.applications.MobileNet(alpha=0.25, weights=None)
+        generator = np.random.default_rng(0)
+        for layer in mobilenet.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                # As after training: untrained ones would make every class equally likely.
+                layer.set_weights([generator.uniform(0.5, 1.5, w.shape) for w in layer.weights])
         user = Path(folder) / "user"
         user.mkdir()
         mobilenet.save(user / "mobilenet-025.h5")
