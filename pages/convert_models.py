@@ -17,7 +17,7 @@ def draw() -> None:
     """Draw the page: the model and its target left, what it is and what came of it right."""
     st.title(t("convertpage.title"))
     st.markdown(t("convertpage.lead"))
-    inputs, answer = st.columns([2, 5], gap="large")
+    inputs, answer = st.columns([3, 5], gap="large")
     with inputs:
         files = choose_files()
     with answer:

@@ -101,6 +101,7 @@ def start(loaded: LoadedModel, output_format: str, options: ConversionOptions) -
     def work() -> None:
         while not turn.acquire(timeout=_POLL_S):
             if job.stop.is_set():
+                job.running = False
                 return
         try:
             conversion = convert_model(
@@ -119,7 +120,7 @@ def start(loaded: LoadedModel, output_format: str, options: ConversionOptions) -
             job.file_name = (stem or "model") + suffix
             job.report = conversion.report
         except _StoppedError:
-            pass  # nobody looks at it any more
+            logging.getLogger(__name__).info("a conversion was stopped")
         except TeachdeckError as error:
             job.error = error
         except Exception:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from core.imaging import decode_image
 from core.tfjs.compat import Target, problems
 from core.tfjs.compat_rules import AUGMENTATION
 from core.tfjs.convert import TFLITE_BYTES, ConversionOptions, predict_bytes
 from core.tfjs.model import LayersModel
 from core.tfjs.quantize import QUANTIZED_DTYPES
 from core.tfjs.registry import infer_output_format, pairs
+from core.tfjs.shapes import model_input_shapes
 from core.tfjs.weights import DEFAULT_SHARD_BYTES
 from core.tfjs.write_layers import LayersOptions, stored_bytes
 from pages.components.convert_source import LoadedModel
@@ -22,6 +27,9 @@ __all__ = ["choose_conversion"]
 
 _MEBIBYTE = 1024 * 1024
 _FLOAT = "float32"
+_PICTURE_AXES = 4  # batch, height, width, channels
+_PICTURE_SIDE_PX = 512
+_MAX_PICTURES = 40
 _TARGETS: dict[str, Target] = {
     "tfjs_layers_model": "tfjs",
     "keras": "keras",
@@ -49,6 +57,7 @@ def choose_conversion(loaded: LoadedModel) -> tuple[str, ConversionOptions] | No
         key="convert_compare",
         help=t("convertpage.compare_help"),
     )
+    pictures = _own_pictures(model) if compare else ()
     options = ConversionOptions(
         layers=options.layers,
         tflite_dtype=options.tflite_dtype,
@@ -71,7 +80,25 @@ def choose_conversion(loaded: LoadedModel) -> tuple[str, ConversionOptions] | No
         disabled=bool(reasons),
         key="convert_go",
     )
-    return (output_format, options) if asked else None
+    if not asked:
+        return None
+    if pictures:
+        decoded = [decode_image(file.getvalue(), max_side_px=_PICTURE_SIDE_PX) for file in pictures]
+        options = replace(options, pictures=[picture.pixels for picture in decoded])
+    return output_format, options
+
+
+def _own_pictures(model: LayersModel) -> Sequence[UploadedFile]:
+    """Draw the choice of pictures to compare on, where the model takes pictures."""
+    shapes = [shape for _, shape, _ in model_input_shapes(model.topology)]
+    if len(shapes) != 1 or not shapes[0] or len(shapes[0]) != _PICTURE_AXES:
+        return ()
+    with st.expander(t("convertpage.pictures"), icon=":material/imagesmode:"):
+        return st.file_uploader(
+            t("convertpage.pictures_hint", count=_MAX_PICTURES),
+            accept_multiple_files=True,
+            key="convert_pictures",
+        )[:_MAX_PICTURES]
 
 
 def _choose_format(model: LayersModel) -> str:
@@ -128,7 +155,7 @@ def _layers_options(model: LayersModel) -> ConversionOptions:
         )
         shard_bytes, shard_count = _shards(split=split)
         old = st.toggle(t("convertpage.old"), key="convert_old", help=t("convertpage.old_help"))
-        st.markdown(t("convertpage.patterns"))
+        st.caption(t("convertpage.patterns"))
         patterns = {
             other: _patterns(other, example=next(iter(model.weights), "dense/*"))
             for other in QUANTIZED_DTYPES
@@ -165,6 +192,7 @@ def _shards(*, split: bool) -> tuple[int, int | None]:
         required=True,
         disabled=split,
         key="convert_shards_by",
+        width="stretch",
     )
     if chosen == "count" and not split:
         count = st.number_input(

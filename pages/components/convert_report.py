@@ -60,7 +60,14 @@ def _show_failure(job: ConversionJob) -> None:
 
 def _show_report(job: ConversionJob, report: ConversionReport) -> None:
     title, button = st.columns([3, 2], vertical_alignment="center")
-    title.subheader(t("convertpage.done", target=format_title(report.output_format)))
+    title.subheader(t("convertpage.done"))
+    title.caption(
+        t(
+            "convertpage.done_into",
+            target=format_title(report.output_format),
+            seconds=report.seconds,
+        )
+    )
     button.download_button(
         t("convertpage.download", size=size_text(len(job.content))),
         job.content,
@@ -99,7 +106,7 @@ def _show_report(job: ConversionJob, report: ConversionReport) -> None:
 
 def _show_numbers(report: ConversionReport) -> None:
     change = 100 * (report.bytes_after / report.bytes_before - 1) if report.bytes_before else 0.0
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         st.metric(
             t("convertpage.size_after"),
             size_text(report.bytes_after),
@@ -114,7 +121,6 @@ def _show_numbers(report: ConversionReport) -> None:
         if report.top1_agreement is not None:
             agreement = f"{100 * report.top1_agreement:.0f} %"
             st.metric(t("convertpage.agreement"), agreement, width="content")
-        st.metric(t("convertpage.time"), f"{report.seconds:.1f} s", width="content")
 
 
 def _show_proof(report: ConversionReport) -> None:

@@ -138,9 +138,7 @@ def _size_bars(rows: Sequence[tuple[str, int]]) -> go.Figure:
     with plotly() as go:
         figure = go.Figure()
         figure.add_bar(x=[longest] * len(rows), marker={"color": _TRACK}, **bar)
-        figure.add_bar(
-            x=[size for _, size in rows], marker={"color": _BAR}, hoverinfo="skip", **bar
-        )
+        figure.add_bar(x=[size for _, size in rows], marker={"color": _BAR}, **bar)
         for place, (name, size) in enumerate(rows):
             share = f"{size_text(size)} · {100 * size / total:.1f} %"
             for text, x, anchor in ((_plain(name), 0, "left"), (share, longest, "right")):

@@ -100,7 +100,7 @@ def test_options_reach_the_files(home: Path) -> None:
     app.segmented_control(key="convert_shards_by").set_value("count").run()
     app.number_input(key="convert_count").set_value(3).run()
     app.text_input(key="convert_patterns_float16").set_value("classes/*").run()
-    assert any("weights in files: 3" in caption.value for caption in app.caption)
+    assert any("Weight files: 3" in caption.value for caption in app.caption)
     job = _convert(app)
     with zipfile.ZipFile(io.BytesIO(job.content)) as archive:
         assert sum(name.endswith(".bin") for name in archive.namelist()) == 3
