@@ -33,7 +33,14 @@ from core.tfjs.inline import inline_nested
 from core.tfjs.model import Config, LayersModel, is_model
 from core.tfjs.rewrite import Call, Refusal, Step, rewrite_layers
 
-__all__ = ["ConversionRefusedError", "Target", "adapt", "dialect_of", "problems"]
+__all__ = [
+    "ConversionRefusedError",
+    "Target",
+    "adapt",
+    "dialect_of",
+    "problems",
+    "without_augmentation",
+]
 
 Target: TypeAlias = Literal["tfjs", "tfjs-1.3.1", "keras", "keras3"]
 
@@ -192,7 +199,8 @@ def adapt(model: LayersModel, target: Target, *, strip_augmentation: bool = Fals
     Returns
     -------
     LayersModel
-        Layers that are the same in both are kept as they are.
+        Layers that are the same in both are kept as they are. Its origin's format is one whose
+        functions it now stands for, so adapting it again changes nothing.
 
     Raises
     ------
@@ -210,16 +218,32 @@ def _adapt(model: LayersModel, target: Target, strip: bool) -> tuple[LayersModel
     to_tfjs = target.startswith("tfjs")
     masks = mask_problems(model.topology) if to_tfjs != (dialect == "tfjs") else ()
     if strip:
-        model, _ = rewrite_layers(
-            model, lambda call: nothing(call) if call.class_name in AUGMENTATION else None
-        )
+        model = without_augmentation(model)
     rule = _tfjs_rule(dialect, target) if to_tfjs else _keras_rule(dialect, target)
     adapted, refusals = rewrite_layers(model, rule)
     if to_tfjs:
         adapted = _rename_layers(_without_seeds(adapted))
     elif target == "keras":
         adapted = inline_nested(adapted)
-    return adapted, masks + refusals
+    origin = replace(adapted.origin, format=_FORMATS[target])
+    if not to_tfjs:
+        origin = replace(origin, keras_version="3" if target == "keras3" else "2.15.0")
+    return replace(adapted, origin=origin), masks + refusals
+
+
+_FORMATS: dict[str, str] = {
+    "tfjs": "tfjs_layers_model",
+    "tfjs-1.3.1": "tfjs_layers_model",
+    "keras": "keras",
+    "keras3": "keras_keras",
+}
+
+
+def without_augmentation(model: LayersModel) -> LayersModel:
+    """Return a model whose random augmentation layers hand on what they get."""
+    return rewrite_layers(
+        model, lambda call: nothing(call) if call.class_name in AUGMENTATION else None
+    )[0]
 
 
 # -- for TensorFlow.js ------------------------------------------------------------------------

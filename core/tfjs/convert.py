@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ModelError, Note
-from core.tfjs.compat import Target, adapt
+from core.tfjs.compat import Target, adapt, without_augmentation
 from core.tfjs.keras_process import KerasProcess
 from core.tfjs.model import LayersModel
 from core.tfjs.proof import (
@@ -259,7 +259,7 @@ def _prove_outputs(
 ) -> OutputProof:
     inputs = example_inputs(model, pictures=options.pictures)
     if options.strip_augmentation:
-        model = adapt(model, "keras3", strip_augmentation=True)
+        model = without_augmentation(model)
 
     def run_second(arrays: Sequence[NDArray[np.generic]]) -> list[NDArray[np.float32]]:
         if read is None:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import subprocess
 import sys
 import tempfile
-import time
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -149,26 +148,27 @@ class KerasProcess:
     def _exchange(self, process: subprocess.Popen[bytes], line: bytes) -> dict[str, Any]:
         if process.stdin is None or process.stdout is None:
             raise ValueError("the process was started without pipes")
-        deadline = time.monotonic() + self.timeout_s
-        received = b""
+        slow = threading.Event()
+
+        def end() -> None:
+            slow.set()
+            process.kill()
+
+        timer = threading.Timer(self.timeout_s, end)
+        timer.start()
         try:
             process.stdin.write(line)
             process.stdin.flush()
-            while not received.endswith(b"\n"):
-                left = deadline - time.monotonic()
-                ready, _, _ = select.select([process.stdout], [], [], max(left, 0.0))
-                if not ready:
-                    self._stop()
-                    raise ModelError("convert.keras_slow", limit_s=self.timeout_s)
-                chunk = os.read(process.stdout.fileno(), 65536)
-                if not chunk:
-                    break
-                received += chunk
+            received = process.stdout.readline()
         except BrokenPipeError:
             received = b""
+        finally:
+            timer.cancel()
         if not received.endswith(b"\n"):
-            status = process.wait(10)
+            status = process.wait()
             self._stop()
+            if slow.is_set():
+                raise ModelError("convert.keras_slow", limit_s=self.timeout_s)
             raise ModelError("convert.keras_died", status=status)
         answer: dict[str, Any] = json.loads(received)
         return answer

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from core.errors import ModelError, UsageError
-from core.tfjs.compat import dialect_of
 from core.tfjs.model import Config, LayersModel, Weight, is_model
 from core.tfjs.quantize import QUANTIZED_DTYPES
 from core.tfjs.weights import DEFAULT_SHARD_BYTES, encode_weights
@@ -168,7 +167,8 @@ def _model_json(
     model: LayersModel, manifest: list[dict[str, Any]], options: LayersOptions
 ) -> Config:
     class_name = "Model" if options.old_tensorflowjs else "Functional"
-    from_tfjs = dialect_of(model) == "tfjs"
+    # TensorFlow.js compiles a model by its own words only, and fails on those of Keras.
+    from_tfjs = "TensorFlow.js" in (model.origin.generated_by or "")
     topology: Config = {
         "keras_version": KERAS_VERSION,
         "backend": "tensorflow",

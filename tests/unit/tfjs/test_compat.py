@@ -85,6 +85,16 @@ def test_gates_are_scaled_so_that_the_other_hard_sigmoid_gives_the_same() -> Non
         np.testing.assert_allclose(back.weights[name], weights[name], rtol=1e-6)
 
 
+def test_adapting_twice_is_adapting_once() -> None:
+    lstm = layer("LSTM", "l", units=1, recurrent_activation="hard_sigmoid", activation="tanh")
+    weights = {"l/kernel": np.ones((4, 4), np.float32)}
+    for origin, target in ((KERAS3, "tfjs"), (TFJS, "keras3"), (KERAS2, "keras3")):
+        once = adapt(chain(lstm, shape=(3, 4), weights=weights, origin=origin), target)
+        twice = adapt(once, target)
+        np.testing.assert_array_equal(twice.weights["l/kernel"], once.weights["l/kernel"])
+        assert twice.topology == once.topology
+
+
 @pytest.mark.parametrize(
     ("entry", "shape", "code"),
     [

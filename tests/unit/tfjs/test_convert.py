@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
 import sys
 import zipfile
 from dataclasses import replace
@@ -206,7 +207,6 @@ def test_every_target_is_proved_by_its_outputs(monkeypatch: pytest.MonkeyPatch) 
         assert report.max_abs_difference <= (1e-5 if dtype == "float32" else 0.05)
     assert len(started) == 6  # one process a conversion, and none is left
     assert all(keras._process is None for keras in started)
-    assert "tensorflow" not in sys.modules or "keras" in sys.modules
 
 
 @pytest.mark.slow
@@ -218,6 +218,47 @@ def test_a_model_whose_outputs_differ_is_not_handed_over(monkeypatch: pytest.Mon
             classifier(), "tfjs_layers_model", options=ConversionOptions(verify="outputs")
         )
     assert error.value.code == "convert.outputs_differ"
+
+
+@pytest.mark.slow
+def test_gates_of_an_lstm_from_tensorflowjs_are_the_same_in_a_keras_file() -> None:
+    rng = np.random.default_rng(4)
+    config = {"name": "l", "units": 2, "activation": "tanh", "use_bias": True}
+    config["recurrent_activation"] = "hard_sigmoid"
+    source = {"name": "i", "batch_input_shape": [None, 5, 3], "dtype": "float32"}
+    layers = [{"class_name": "InputLayer", "config": source}]
+    layers.append({"class_name": "LSTM", "config": config})
+    weights = {
+        "l/kernel": rng.normal(size=(3, 8)).astype(np.float32),
+        "l/recurrent_kernel": rng.normal(size=(2, 8)).astype(np.float32),
+        "l/bias": rng.normal(size=8).astype(np.float32),
+    }
+    topology = {"class_name": "Sequential", "config": {"name": "m", "layers": layers}}
+    model = LayersModel(topology, weights)
+    inputs = rng.uniform(-1, 1, (1, 5, 3)).astype(np.float32)
+    files = convert_model(model, "keras_keras").files
+    with KerasProcess() as keras:
+        (found,) = keras.predict(read_model(files["model.keras"], name="m.keras"), [inputs])
+    state, carry = np.zeros(2), np.zeros(2)
+    for step in inputs[0]:
+        z = step @ weights["l/kernel"] + state @ weights["l/recurrent_kernel"] + weights["l/bias"]
+        gate_in, forget, _, out = np.clip(0.2 * z.reshape(4, 2) + 0.5, 0, 1)
+        carry = forget * carry + gate_in * np.tanh(z[4:6])
+        state = out * np.tanh(carry)
+    np.testing.assert_allclose(found[0], state, atol=1e-6)
+
+
+def test_converting_without_running_models_does_not_import_tensorflow(tmp_path: Path) -> None:
+    path = tmp_path / "model.zip"
+    path.write_bytes(convert_model(classifier(), "tfjs_layers_model").zip_bytes())
+    code = (
+        "import sys; from core.cli import main; status = main(sys.argv[1:]); "
+        "heavy = {'tensorflow', 'keras', 'ai_edge_litert'} & set(sys.modules); "
+        "sys.exit(status or (str(heavy) if heavy else 0))"
+    )
+    command = [sys.executable, "-c", code, "convert", str(path), str(tmp_path / "m.h5")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def fake_worker(monkeypatch: pytest.MonkeyPatch, code: str) -> None:

@@ -132,7 +132,10 @@ def test_metadata_is_kept_and_added_to() -> None:
 
 def test_a_training_configuration_stands_where_its_library_puts_it() -> None:
     config = {"loss": "mse"}
-    from_tfjs = described(layers_model_files(model(training_config=config), LayersOptions()))
+    tfjs = Origin("tfjs_layers_model", generated_by="TensorFlow.js tfjs-layers v1.3.2")
+    from_tfjs = described(
+        layers_model_files(model(training_config=config, origin=tfjs), LayersOptions())
+    )
     assert from_tfjs["trainingConfig"] == config
     keras = model(training_config=config, origin=Origin("keras", keras_version="2.4.0"))
     from_keras = described(layers_model_files(keras, LayersOptions()))
