@@ -70,7 +70,7 @@ class Visit:
         context.setdefault("viewport", {"width": 1280, "height": 900})
         self._context = browser.new_context(**context)
         self.page: Page = self._context.new_page()
-        self.page.set_default_timeout(30_000)
+        self.page.set_default_timeout(60_000)
         self.server = server
         self.console_errors: list[str] = []
         self.requests: list[str] = []
