@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from core.errors import ModelError
@@ -209,6 +210,27 @@ def test_a_stopped_conversion_ends_without_a_result(
     assert not job.running
     assert job.report is None
     assert _JOB not in app.session_state
+
+
+def test_the_visitors_own_pictures_reach_the_proof(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    received = []
+
+    def note(*_: object, options: convert.ConversionOptions, **__: object) -> None:
+        received.append(options)
+        raise ModelError("convert.outputs_not_finite")
+
+    monkeypatch.setattr(convert_job, "convert_model", note)
+    buffer = io.BytesIO()
+    Image.new("RGB", (40, 30), "red").save(buffer, "PNG")
+    app = _open()
+    app.file_uploader(key="convert_pictures").set_value(
+        [("red.png", buffer.getvalue(), "image/png")]
+    ).run()
+    _convert(app)
+    assert received[0].verify == "outputs"
+    assert [picture.shape for picture in received[0].pictures] == [(30, 40, 3)]
 
 
 @pytest.mark.slow
