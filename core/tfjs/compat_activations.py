@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from core.tfjs.rewrite import Step
 
-__all__ = ["TFJS_ACTIVATIONS", "TFJS_ACTIVATIONS_OLD", "activation_steps", "plain_name"]
+__all__ = [
+    "TFJS_ACTIVATIONS",
+    "TFJS_ACTIVATIONS_OLD",
+    "activation_steps",
+    "plain_name",
+    "put_behind",
+]
 
 # What the registry of each release holds, with the names as they stand in files. ``gelu_new`` is
 # registered in 4.22 but cannot be reached: names are turned into camel case before the look-up.
@@ -108,3 +117,34 @@ def activation_steps(activation: str, dialect: str) -> list[Step] | None:
         # The slope of keras.activations.leaky_relu where nothing else is said.
         return [Step("LeakyReLU", {"alpha": 0.2}, (0,), "_leaky_relu")]
     return None
+
+
+def put_behind(step: Step, chain: Sequence[Step], before: int) -> list[Step]:
+    """Return a layer without its activation, and the activation's layers behind it.
+
+    Parameters
+    ----------
+    step : Step
+        The layer; an Activation is replaced altogether.
+    chain : sequence of Step
+        From :func:`activation_steps`.
+    before : int
+        How many steps stand before it already.
+    """
+    if step.class_name == "Activation":
+        first, source = [], step.inputs
+    else:
+        first, source = [replace(step, config={**step.config, "activation": "linear"})], None
+        before += 1
+    placed = []
+    for link in chain:
+        inputs: list[int] = []
+        for n in link.inputs or ():
+            if n < 0:
+                inputs.append(n - before)
+            else:
+                inputs.append(-before if source is None and first else (source or (0,))[0])
+        placed.append(replace(link, inputs=tuple(inputs), suffix=step.suffix + link.suffix))
+    if not first:
+        placed[-1] = replace(placed[-1], suffix=step.suffix)  # the output keeps the name
+    return first + placed

@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 
 from core.errors import ModelError, Note
 from core.tfjs.compat import Target, adapt, without_augmentation
+from core.tfjs.examples import example_inputs
 from core.tfjs.keras_process import KerasProcess
 from core.tfjs.model import LayersModel
 from core.tfjs.proof import (
     OutputProof,
     compare_outputs,
-    example_inputs,
     prove_topology,
     prove_weights,
     run_tflite,

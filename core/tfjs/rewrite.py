@@ -5,13 +5,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from core.errors import Note
 from core.tfjs.model import Config, LayersModel, Weight, is_model
 from core.tfjs.shapes import CallShapes, Shape, infer_shapes, model_input_shapes
 
-__all__ = ["Call", "Refusal", "Step", "rewrite_layers", "to_functional"]
+__all__ = ["Call", "Refusal", "Rule", "Step", "rewrite_layers", "to_functional"]
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Refusal:
     note: Note
 
 
-Rule = Callable[[Call], "Sequence[Step] | Refusal | None"]
+Rule: TypeAlias = Callable[[Call], "Sequence[Step] | Refusal | None"]
 
 
 def rewrite_layers(model: LayersModel, rule: Rule) -> tuple[LayersModel, tuple[Note, ...]]:

@@ -10,9 +10,9 @@ import pytest
 
 from core.cli import main
 from core.tfjs.convert import ConversionOptions, convert_model
+from core.tfjs.examples import example_inputs
 from core.tfjs.keras_process import KerasProcess
 from core.tfjs.model import LayersModel
-from core.tfjs.proof import example_inputs
 from core.tfjs.read import read_model
 from core.tfjs.write_layers import LayersOptions
 from tests.tfjs.oracle import NodeJob, require_node, run_jobs, write_files

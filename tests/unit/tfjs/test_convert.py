@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,12 @@ import pytest
 
 from core.errors import ModelError, UsageError
 from core.tfjs import convert, keras_process
-from core.tfjs.compat import ConversionRefusedError
+from core.tfjs.compat import ConversionRefusedError, adapt
 from core.tfjs.convert import ConversionOptions, convert_model, predict_bytes
+from core.tfjs.examples import example_inputs
 from core.tfjs.keras_process import KerasProcess
 from core.tfjs.model import LayersModel, Origin
+from core.tfjs.proof import compare_outputs, run_tflite
 from core.tfjs.read import read_model
 from core.tfjs.report import quantization_errors, quantization_notes, summarize
 from core.tfjs.write_layers import LayersOptions
@@ -178,35 +181,55 @@ def test_a_summary_says_what_a_model_is_and_what_it_can_become() -> None:
     json.dumps(summary.to_dict())
 
 
+@pytest.fixture(scope="module")
+def keras() -> Iterator[KerasProcess]:
+    """Give one Keras process to all tests that only ask it something."""
+    with KerasProcess() as process:
+        yield process
+
+
 @pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_every_target_is_proved_by_its_outputs(monkeypatch: pytest.MonkeyPatch) -> None:
-    started: list[KerasProcess] = []
+def test_a_keras_archive_is_proved_by_its_outputs_in_a_process_that_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    processes: list[subprocess.Popen[bytes]] = []
     begin = KerasProcess._start
 
-    def counted(self: KerasProcess) -> Any:
-        if self._process is None:
-            started.append(self)
-        return begin(self)
+    def watched(self: KerasProcess) -> Any:
+        processes.append(begin(self))
+        return processes[-1]
 
-    monkeypatch.setattr(KerasProcess, "_start", counted)
-    for output_format, dtype in (
-        ("tfjs_layers_model", "float32"),
-        ("keras", "float32"),
-        ("keras_keras", "float32"),
-        ("tflite", "float32"),
-        ("tflite", "float16"),
-        ("tflite", "int8"),
-    ):
-        options = ConversionOptions(verify="outputs", tflite_dtype=dtype)
-        model = classifier("tfjs_layers_model")
-        report = convert_model(model, output_format, options=options).report
-        assert report.proof[-1] == "outputs"
-        assert report.pictures >= 20
-        assert report.max_abs_difference is not None
-        assert report.max_abs_difference <= (1e-5 if dtype == "float32" else 0.05)
-    assert len(started) == 6  # one process a conversion, and none is left
-    assert all(keras._process is None for keras in started)
+    monkeypatch.setattr(KerasProcess, "_start", watched)
+    options = ConversionOptions(verify="outputs")
+    report = convert_model(classifier(), "keras_keras", options=options).report
+    assert report.proof == ("weights", "outputs")
+    assert report.pictures >= 20
+    assert report.top1_agreement == 1.0
+    assert report.max_abs_difference is not None
+    assert report.max_abs_difference <= 1e-5
+    assert len(processes) == 3  # to write, and to run the one model and the other
+    assert len({process.pid for process in processes}) == 1
+    assert processes[0].poll() == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("dtype", "allowed", "size"), [("float32", 1e-5, 4), ("float16", 0.01, 2), ("int8", 0.05, 1)]
+)
+def test_tflite_files_give_the_same_answers(
+    keras: KerasProcess, dtype: str, allowed: float, size: int
+) -> None:
+    model = classifier()
+    content = keras.convert_tflite(model, dtype)
+    proof = compare_outputs(
+        lambda inputs: keras.predict(model, inputs),
+        lambda inputs: run_tflite(content, inputs),
+        example_inputs(model),
+    )
+    assert proof.max_abs_difference <= allowed
+    assert proof.top1_agreement is not None
+    assert proof.top1_agreement > 0.9
+    assert len(content) > size * model.weights["d/kernel"].size
 
 
 @pytest.mark.slow
@@ -221,7 +244,9 @@ def test_a_model_whose_outputs_differ_is_not_handed_over(monkeypatch: pytest.Mon
 
 
 @pytest.mark.slow
-def test_gates_of_an_lstm_from_tensorflowjs_are_the_same_in_a_keras_file() -> None:
+def test_gates_of_an_lstm_from_tensorflowjs_are_the_same_in_a_keras_file(
+    keras: KerasProcess,
+) -> None:
     rng = np.random.default_rng(4)
     config = {"name": "l", "units": 2, "activation": "tanh", "use_bias": True}
     config["recurrent_activation"] = "hard_sigmoid"
@@ -236,9 +261,8 @@ def test_gates_of_an_lstm_from_tensorflowjs_are_the_same_in_a_keras_file() -> No
     topology = {"class_name": "Sequential", "config": {"name": "m", "layers": layers}}
     model = LayersModel(topology, weights)
     inputs = rng.uniform(-1, 1, (1, 5, 3)).astype(np.float32)
-    files = convert_model(model, "keras_keras").files
-    with KerasProcess() as keras:
-        (found,) = keras.predict(read_model(files["model.keras"], name="m.keras"), [inputs])
+    written = read_model(keras.save_keras(adapt(model, "keras3")), name="m.keras")
+    (found,) = keras.predict(written, [inputs])
     state, carry = np.zeros(2), np.zeros(2)
     for step in inputs[0]:
         z = step @ weights["l/kernel"] + state @ weights["l/recurrent_kernel"] + weights["l/bias"]

@@ -10,15 +10,9 @@ import numpy as np
 import pytest
 
 from core.errors import ModelError
+from core.tfjs.examples import ExampleInputs, drawn_pictures, example_inputs
 from core.tfjs.model import LayersModel
-from core.tfjs.proof import (
-    ExampleInputs,
-    compare_outputs,
-    drawn_pictures,
-    example_inputs,
-    prove_topology,
-    prove_weights,
-)
+from core.tfjs.proof import compare_outputs, prove_topology, prove_weights
 from core.tfjs.quantize import dequantize, quantize
 
 
