@@ -6,7 +6,7 @@ from core.imaging.encode import encode_jpeg
 from core.vision import explain, overlay
 from pages.components import cached, charts
 from pages.components.errors import page
-from pages.components.i18n import escape_markdown, t
+from pages.components.i18n import escape_markdown, language, t
 from pages.components.site import PAGES
 
 _EXAMPLE = "flower"
@@ -34,7 +34,8 @@ def draw() -> None:
 def _show_example(photo: bytes) -> None:
     backbone, _ = cached.backbone_for(cached.model_store().default_id())
     result = cached.classify_once(photo, backbone)
-    best = result.predictions[0]
+    named = cached.in_language(result.predictions, backbone, language())
+    best = named[0]
     seen, why, names = st.columns(3, gap="medium")
     with seen:
         st.markdown(f"**{t('home.seen')}**")
@@ -42,7 +43,7 @@ def _show_example(photo: bytes) -> None:
     with names:
         st.markdown(f"**{t('home.named')}**")
         charts.show(
-            charts.probability_bars(result.predictions[:3], axis_title=t("predict.probability")),
+            charts.probability_bars(named[:3], axis_title=t("predict.probability")),
             key="example",
             alt=t("predict.chart_alt", label=best.label, percentage=100 * best.probability),
         )

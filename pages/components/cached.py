@@ -10,6 +10,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -19,12 +20,14 @@ from core.errors import TeachdeckError
 from core.home import teachdeck_home, user_model_folders
 from core.memory import return_freed_memory
 from core.pretrained.backbone import Backbone
+from core.pretrained.labels import translated
 from core.pretrained.store import ModelStore
-from core.vision import Classification, ImageClassifier
+from core.vision import Classification, ImageClassifier, Prediction
 
 __all__ = [
     "backbone_for",
     "classify_once",
+    "in_language",
     "load_table_libraries",
     "model_store",
     "plotly",
@@ -95,6 +98,14 @@ def sample_photos() -> dict[str, bytes]:
         return {}
     folder = Path(spec.submodule_search_locations[0]) / "datasets" / "images"
     return {name: (folder / f"{name}.jpg").read_bytes() for name in ("flower", "china")}
+
+
+def in_language(
+    predictions: tuple[Prediction, ...], backbone: Backbone, language: str
+) -> tuple[Prediction, ...]:
+    """Return the predictions with their classes named in a language, where we know the names."""
+    names = translated(backbone.labels, language)
+    return tuple(replace(entry, label=names[entry.index]) for entry in predictions)
 
 
 def classify_once(data: bytes, backbone: Backbone) -> Classification:

@@ -6,7 +6,7 @@ import csv
 import hashlib
 import io
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -15,8 +15,8 @@ from core.errors import Note, TeachdeckError
 from core.imaging.encode import thumbnail_url
 from core.pretrained.backbone import Backbone
 from core.vision import ImageClassifier, Prediction
-from pages.components.cached import load_table_libraries
-from pages.components.i18n import error_text, escape_markdown, t
+from pages.components.cached import in_language, load_table_libraries
+from pages.components.i18n import error_text, escape_markdown, language, t
 from pages.components.sources import Picture
 
 __all__ = ["csv_table", "show_many"]
@@ -49,7 +49,11 @@ def show_many(pictures: list[Picture], backbone: Backbone, *, summary: DeltaGene
     """
     with summary:
         rows = _classify_all(pictures, backbone)
-        good = [(name, row) for name, row in rows if row.error is None]
+        good = [
+            (name, replace(row, predictions=in_language(row.predictions, backbone, language())))
+            for name, row in rows
+            if row.error is None
+        ]
         bad = [(name, row.error) for name, row in rows if row.error is not None]
         title = t("many.title", count=len(good), title=escape_markdown(backbone.title))
         st.subheader(title, anchor=False)

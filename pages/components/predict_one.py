@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from core.imaging.encode import encode_jpeg
@@ -9,7 +11,7 @@ from core.pretrained.backbone import Backbone
 from core.vision import Classification, explain, overlay
 from core.vision.describe import describe_tensor
 from pages.components import cached, charts
-from pages.components.i18n import error_text, escape_markdown, t
+from pages.components.i18n import error_text, escape_markdown, language, t
 from pages.components.sources import Picture
 
 __all__ = ["show_one"]
@@ -20,6 +22,8 @@ _SHOWN_SIDE_PX = 900
 def show_one(picture: Picture, backbone: Backbone) -> None:
     """Draw the whole answer for one picture."""
     result = cached.classify_once(picture.data, backbone)
+    named = cached.in_language(result.predictions, backbone, language())
+    result = replace(result, predictions=named)
     best = result.predictions[0]
     st.subheader(
         t(

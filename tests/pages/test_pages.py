@@ -104,6 +104,12 @@ def test_predict_names_a_sample_at_once(home: Path, language: str, word: str) ->
     assert not app.error
 
 
+def test_classes_have_chinese_names_on_the_chinese_page(home: Path) -> None:
+    app = _open(home, "pages/predict_pictures.py", "zh")
+    assert "daisy" not in app.subheader[0].value
+    assert "雏菊" in app.subheader[0].value
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_home_shows_a_computed_example(home: Path, language: str) -> None:
     app = _open(home, "pages/home.py", language)
