@@ -8,10 +8,11 @@ from typing import Any
 from numpy.typing import NDArray
 
 from core.errors import ModelError
+from core.inference.builder import NetworkBuilder
 from core.inference.keras_graph import LayerCall, flatten_config
 from core.inference.keras_layers import add_layer
 from core.inference.keras_reader import LayerReader
-from core.inference.network import Network, NetworkBuilder
+from core.inference.network import Network
 
 __all__ = ["network_from_keras"]
 

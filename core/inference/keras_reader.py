@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ModelError
+from core.inference.builder import NetworkBuilder
 from core.inference.keras_graph import LayerCall
-from core.inference.network import NetworkBuilder
 from core.inference.node import Shape
 
 __all__ = ["LayerReader"]

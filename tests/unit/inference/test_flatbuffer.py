@@ -11,9 +11,10 @@ import pytest
 from numpy.typing import NDArray
 
 from core.errors import ModelError
+from core.inference.builder import NetworkBuilder
 from core.inference.flatbuffer import to_litert
 from core.inference.litert import LiteRtModel
-from core.inference.network import Network, NetworkBuilder
+from core.inference.network import Network
 
 Array = NDArray[np.float64]
 rng = np.random.default_rng(7)

@@ -7,10 +7,11 @@ import pytest
 from numpy.typing import NDArray
 
 from core.errors import ModelError
+from core.inference.builder import NetworkBuilder
 from core.inference.flatbuffer import to_litert
 from core.inference.fold import fold_batch_norms
 from core.inference.litert import LiteRtModel
-from core.inference.network import Network, NetworkBuilder
+from core.inference.network import Network
 
 rng = np.random.default_rng(11)
 

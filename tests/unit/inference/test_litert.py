@@ -13,9 +13,9 @@ import pytest
 from numpy.typing import NDArray
 
 from core.errors import ModelError
+from core.inference.builder import NetworkBuilder
 from core.inference.flatbuffer import to_litert
 from core.inference.litert import LiteRtModel, default_threads
-from core.inference.network import NetworkBuilder
 
 
 def content() -> bytes:

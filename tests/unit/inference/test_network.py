@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from core.errors import ModelError
-from core.inference.network import Network, NetworkBuilder, Node
+from core.inference.builder import NetworkBuilder
+from core.inference.network import Network, Node
 
 
 def node(name: str, op: str, *inputs: str, **attributes: object) -> Node:
