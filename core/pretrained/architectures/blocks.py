@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ModelError
-from core.inference.network import NetworkBuilder
+from core.inference.builder import NetworkBuilder
 
 __all__ = ["ArraySource", "Blocks", "ShapeRecorder", "make_divisible"]
 
