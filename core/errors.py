@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 __all__ = [
+    "AudioError",
     "DownloadError",
     "ImageError",
     "ModelError",
@@ -107,6 +108,10 @@ class ImageError(TeachdeckError):
 
 class ModelError(TeachdeckError):
     """A model, or a model file, that cannot be used."""
+
+
+class AudioError(TeachdeckError):
+    """Sound, or a sound file, that cannot be used."""
 
 
 class DownloadError(TeachdeckError):
