@@ -1,0 +1,139 @@
+"""The recipe: which stages make the model, how long each takes, and where things lie."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from core.home import teachdeck_home
+from models.training.speech.corpus import Clip, Corpus
+from models.training.speech.labels import SCARCE
+from models.training.speech.train import Plan
+
+__all__ = [
+    "DATA",
+    "MODEL",
+    "NETWORK",
+    "SEED",
+    "base_plan",
+    "final_plan",
+    "fold_plan",
+    "folds",
+    "scarce_speakers",
+    "work_folder",
+]
+
+PROJECT = Path(__file__).resolve().parents[3]
+DATA = PROJECT.parent / "shared" / "data" / "speech"
+MODEL = PROJECT / "models" / "speech"
+NETWORK = "fine"
+SEED = 7
+FOLDS = 5
+
+
+def work_folder() -> Path:
+    """Return where corpus, banks and runs are kept; 3 GB, safe to delete."""
+    return teachdeck_home() / "training" / "speech"
+
+
+def scarce_speakers(corpus: Corpus) -> list[str]:
+    """Return everybody who says a scarce word in the real recordings, in order.
+
+    Parameters
+    ----------
+    corpus : Corpus
+
+    Returns
+    -------
+    list of str
+        134 of 1,561 speakers.
+    """
+    real = (clip for clip in corpus.clips if clip.source in ("train", "val"))
+    return sorted({clip.speaker for clip in real if clip.word in SCARCE})
+
+
+def folds(corpus: Corpus) -> list[list[str]]:
+    """Deal the speakers of the scarce words into five folds.
+
+    Parameters
+    ----------
+    corpus : Corpus
+
+    Returns
+    -------
+    list of list of str
+        Five lists of speakers, no speaker in two of them.
+    """
+    speakers = np.array(scarce_speakers(corpus))
+    order = np.random.default_rng(SEED).permutation(len(speakers))
+    return [[str(name) for name in speakers[order[fold::FOLDS]]] for fold in range(FOLDS)]
+
+
+def held_out(corpus: Corpus, speakers: Sequence[str]) -> list[Clip]:
+    """Return the real clips of scarce words by these speakers, of both parts.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    speakers : sequence of str
+
+    Returns
+    -------
+    list of Clip
+    """
+    return [
+        clip
+        for clip in corpus.clips
+        if clip.source in ("train", "val") and clip.word in SCARCE and clip.speaker in speakers
+    ]
+
+
+def base_plan(corpus: Corpus) -> Plan:
+    """Return the long first stage, which hears no speaker of a scarce word.
+
+    So it is an honest beginning for each of the five folds as well as for the model itself.
+    """
+    return Plan(
+        network=NETWORK,
+        steps=5000,
+        batch=64,
+        rate=1.5e-3,
+        warm=300,
+        hold=1.0,
+        average=0.999,
+        seed=SEED,
+        without=tuple(scarce_speakers(corpus)),
+    )
+
+
+def final_plan(start_from: Path) -> Plan:
+    """Return the second stage: everybody of the training part, with a falling rate."""
+    return Plan(
+        network=NETWORK,
+        steps=2500,
+        batch=64,
+        rate=1.2e-3,
+        warm=50,
+        hold=0.1,
+        average=0.998,
+        seed=SEED + 1,
+        start_from=str(start_from),
+    )
+
+
+def fold_plan(start_from: Path, held: Sequence[str], fold: int) -> Plan:
+    """Return the short second stage of one fold, without the speakers it is tested on."""
+    return Plan(
+        network=NETWORK,
+        steps=400,
+        batch=64,
+        rate=1.0e-3,
+        warm=20,
+        hold=0.1,
+        average=0.99,
+        seed=SEED + 10 + fold,
+        start_from=str(start_from),
+        without=tuple(held),
+    )
