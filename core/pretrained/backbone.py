@@ -1,4 +1,4 @@
-"""A pretrained network that is ready to run, with all that its users need to know about it."""
+"""Pretrained networks that are ready to run, with all that their users need to know about them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.imaging.preprocess import Preprocessing
+from core.inference.flatbuffer import to_litert
 from core.inference.litert import LiteRtModel
+from core.inference.network import Network
+from core.inference.node import Shape
+from core.pretrained.truncate import (
+    EMBEDDING,
+    FEATURE_MAP,
+    FEATURES,
+    truncate,
+    truncated_outputs,
+)
 
-__all__ = ["OUTPUTS", "Backbone"]
+__all__ = ["OUTPUTS", "Backbone", "TruncatedBackbone"]
 
 OUTPUTS = ("logits", "probabilities", "embedding", "feature_map")
 """What every backbone computes: [n, classes] twice, [n, c] and [n, h, w, c]."""
@@ -61,3 +71,91 @@ class Backbone:
     accuracy_top1: float | None
     source: str
     licence: str
+
+
+@dataclass(frozen=True, eq=False)
+class TruncatedBackbone:
+    """A pretrained network up to one layer, ready for any thread: pictures in, features out.
+
+    Parameters
+    ----------
+    model_id : str
+        Of the whole network, as the store lists it.
+    title : str
+        For people.
+    layer : str
+        Where it is cut, such as ``"conv_pw_13_relu"`` or ``"embedding"``.
+    pooled : bool
+        Whether the features are means over height and width; true of the embedding.
+    preprocessing : Preprocessing
+    model : LiteRtModel
+        Its outputs are those of :func:`core.pretrained.truncate.truncated_outputs`.
+    weights_sha256 : str
+        Of the file or folder that the weights come from; empty where there is none.
+    licence : str
+    """
+
+    model_id: str
+    title: str
+    layer: str
+    pooled: bool
+    preprocessing: Preprocessing
+    model: LiteRtModel
+    weights_sha256: str = ""
+    licence: str = ""
+
+    @classmethod
+    def from_network(
+        cls,
+        network: Network,
+        layer: str,
+        *,
+        pooled: bool,
+        preprocessing: Preprocessing,
+        model_id: str,
+        title: str = "",
+        weights_sha256: str = "",
+    ) -> TruncatedBackbone:
+        """Return any network of pictures, such as an imported one, cut at one of its layers.
+
+        Raises
+        ------
+        ModelError
+            As :func:`core.pretrained.truncate.truncate` raises.
+        """
+        pooled = pooled or layer == EMBEDDING
+        cut = truncate(network, layer, pooled=pooled)
+        content = to_litert(cut, outputs=truncated_outputs(layer, pooled=pooled))
+        return cls(
+            model_id,
+            title or model_id,
+            layer,
+            pooled,
+            preprocessing,
+            LiteRtModel(content),
+            weights_sha256,
+        )
+
+    @property
+    def feature_shape(self) -> Shape:
+        """Shape of one picture's features: (c,) pooled, else the layer's own."""
+        return self.model.output_shapes[FEATURES]
+
+    def features(self, tensors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the features of prepared pictures.
+
+        Parameters
+        ----------
+        tensors : ndarray of float32, shape (n, s, s, 3)
+            As `preprocessing` makes them.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, ...)
+            Of :attr:`feature_shape` each.
+        """
+        return self.model.run(tensors)[FEATURES]
+
+    def feature_map(self, tensors: NDArray[np.float32]) -> NDArray[np.float32] | None:
+        """Return what was pooled into the features, [n, h, w, c]; None where nothing was."""
+        return self.model.run(tensors)[FEATURE_MAP] if self.pooled else None

@@ -1,9 +1,10 @@
 """From weights to a LiteRT model, cached on disk with the proof that it still predicts the same.
 
 A folder of the cache is named by what decides its content: the weights' SHA-256, the
-architecture, and the version of this conversion. It holds ``model.tflite``, the classifier of an
-exact class activation map, and ``contract.json``: preprocessing, labels' digest and golden pairs.
-Loading runs one golden input again; what does not agree within 1e-4 is built anew.
+architecture, the layer at which it is cut if it is, and the version of this conversion. It holds
+``model.tflite``, the classifier of an exact class activation map, and ``contract.json``:
+preprocessing, labels' digest and golden pairs. Loading runs one golden input again; what does not
+agree within 1e-4 is built anew.
 """
 
 from __future__ import annotations
@@ -27,10 +28,12 @@ from core.errors import TeachdeckError
 from core.imaging.preprocess import Preprocessing
 from core.inference.flatbuffer import to_litert
 from core.inference.litert import LiteRtModel
+from core.inference.network import Network
 from core.pretrained.architectures import Architecture
 from core.pretrained.architectures.blocks import ArraySource
 from core.pretrained.backbone import OUTPUTS
 from core.pretrained.labels import labels_digest
+from core.pretrained.truncate import truncate, truncated_outputs
 
 __all__ = [
     "CONVERSION_VERSION",
@@ -38,6 +41,7 @@ __all__ = [
     "Conversion",
     "ConversionCache",
     "Converted",
+    "build_network",
     "convert",
     "golden_input",
 ]
@@ -46,6 +50,8 @@ __all__ = [
 CONVERSION_VERSION = 1
 GOLDEN_TOLERANCE = 1e-4
 _GOLDEN_PAIRS = 2
+# A flattened feature map has 60,000 values; as many as ImageNet has classes prove as much.
+_GOLDEN_VALUES = 1000
 _MODEL, _CLASSIFIER, _CONTRACT = "model.tflite", "classifier.npz", "contract.json"
 
 
@@ -62,6 +68,10 @@ class Conversion:
     classes : int
     preprocessing : Preprocessing
     labels : tuple of str
+    layer : str, optional
+        Where the network is cut, such as ``"conv_pw_13_relu"``; the whole network if empty.
+    pooled : bool, optional
+        Whether the mean over height and width follows the cut.
     """
 
     weights_sha256: str
@@ -70,11 +80,18 @@ class Conversion:
     classes: int
     preprocessing: Preprocessing
     labels: tuple[str, ...]
+    layer: str = ""
+    pooled: bool = False
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the LiteRT model's outputs; golden pairs are of the first."""
+        return truncated_outputs(self.layer, pooled=self.pooled) if self.layer else OUTPUTS
 
     @property
     def key(self) -> str:
         """Name of the cache's folder."""
-        parts = (
+        parts: tuple[object, ...] = (
             CONVERSION_VERSION,
             self.weights_sha256,
             self.architecture.name,
@@ -82,6 +99,8 @@ class Conversion:
             self.classes,
             self.preprocessing.input_size_px,
         )
+        if self.layer:
+            parts = (*parts, self.layer, self.pooled)
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:40]
 
 
@@ -143,20 +162,43 @@ def convert(conversion: Conversion, arrays: Mapping[str, NDArray[Any]]) -> tuple
     Raises
     ------
     ModelError
+        If a weight is missing or has another shape, or there is no such layer.
+    """
+    network = build_network(conversion, arrays)
+    if conversion.layer:
+        network = truncate(network, conversion.layer, pooled=conversion.pooled)
+    content = to_litert(network, outputs=conversion.outputs)
+    kernel = bias = None
+    if conversion.architecture.classifier is not None and not conversion.layer:
+        logits = network.node("logits")
+        kernel, bias = logits.weights["kernel"], logits.weights["bias"]
+    return Converted(LiteRtModel(content), kernel, bias), content
+
+
+def build_network(conversion: Conversion, arrays: Mapping[str, NDArray[Any]]) -> Network:
+    """Return the whole network with its weights, whatever part of it is to be converted.
+
+    Parameters
+    ----------
+    conversion : Conversion
+    arrays : mapping of str to ndarray
+        Weights under the architecture's names.
+
+    Returns
+    -------
+    Network
+
+    Raises
+    ------
+    ModelError
         If a weight is missing or has another shape.
     """
-    network = conversion.architecture.build(
+    return conversion.architecture.build(
         ArraySource(arrays),
         alpha=conversion.alpha,
         classes=conversion.classes,
         input_size_px=conversion.preprocessing.input_size_px,
     )
-    content = to_litert(network, outputs=OUTPUTS)
-    kernel = bias = None
-    if conversion.architecture.classifier is not None:
-        logits = network.node("logits")
-        kernel, bias = logits.weights["kernel"], logits.weights["bias"]
-    return Converted(LiteRtModel(content), kernel, bias), content
 
 
 class ConversionCache:
@@ -188,7 +230,7 @@ class ConversionCache:
             if contract["preprocessing"] != conversion.preprocessing.to_dict():
                 return None
             kernel = bias = None
-            if conversion.architecture.classifier is not None:
+            if conversion.architecture.classifier is not None and not conversion.layer:
                 stored = io.BytesIO((folder / _CLASSIFIER).read_bytes())
                 with np.load(stored, allow_pickle=False) as arrays:
                     kernel, bias = arrays["kernel"], arrays["bias"]
@@ -219,7 +261,7 @@ class ConversionCache:
             "classes": conversion.classes,
             "preprocessing": conversion.preprocessing.to_dict(),
             "labels_sha256": labels_digest(conversion.labels),
-            "outputs": list(OUTPUTS),
+            "outputs": list(conversion.outputs),
             "golden": [_golden_pair(converted.model, conversion, n) for n in range(_GOLDEN_PAIRS)],
         }
         files = {_MODEL: content, _CONTRACT: json.dumps(contract).encode()}
@@ -250,18 +292,23 @@ class ConversionCache:
             shutil.rmtree(draft, ignore_errors=True)
 
 
+def _golden_values(model: LiteRtModel, conversion: Conversion, number: int) -> NDArray[np.float32]:
+    picture = golden_input(number, conversion.preprocessing.input_size_px)
+    values = model.run(picture)[conversion.outputs[0]].ravel()
+    return values[:: max(1, len(values) // _GOLDEN_VALUES)]
+
+
 def _golden_pair(model: LiteRtModel, conversion: Conversion, number: int) -> dict[str, Any]:
-    logits = model.run(golden_input(number, conversion.preprocessing.input_size_px))["logits"][0]
-    return {"input": number, "logits": [float(f"{value:.9g}") for value in logits]}
+    values = _golden_values(model, conversion, number)
+    return {"input": number, conversion.outputs[0]: [float(f"{value:.9g}") for value in values]}
 
 
 def _golden_agrees(model: LiteRtModel, conversion: Conversion, pair: Mapping[str, Any]) -> bool:
-    if set(model.output_shapes) != set(OUTPUTS):
+    if set(model.output_shapes) != set(conversion.outputs):
         return False
-    expected = np.asarray(pair["logits"], np.float32)
-    picture = golden_input(int(pair["input"]), conversion.preprocessing.input_size_px)
-    logits = model.run(picture)["logits"][0]
+    expected = np.asarray(pair[conversion.outputs[0]], np.float32)
+    values = _golden_values(model, conversion, int(pair["input"]))
     scale = max(1.0, float(np.abs(expected).max()))
-    return logits.shape == expected.shape and bool(
-        np.abs(logits - expected).max() <= GOLDEN_TOLERANCE * scale
+    return values.shape == expected.shape and bool(
+        np.abs(values - expected).max() <= GOLDEN_TOLERANCE * scale
     )

@@ -11,16 +11,19 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from core.errors import DownloadError, ModelError, Note, TeachdeckError
-from core.pretrained.backbone import Backbone
+from core.inference.network import Network
+from core.pretrained.backbone import Backbone, TruncatedBackbone
 from core.pretrained.catalog import CatalogEntry, load_catalog
-from core.pretrained.convert import ConversionCache, convert
+from core.pretrained.convert import Conversion, ConversionCache, Converted, build_network, convert
 from core.pretrained.download import Opener, Progress
 from core.pretrained.plans import Plan, Planner, published_weights, unreadable
 from core.pretrained.sources import Located, Sources, package_missing
 from core.pretrained.status import ModelStatus
+from core.pretrained.truncate import EMBEDDING
 from core.pretrained.user_models import Signature, UserModel, find_user_models, signature
 
 __all__ = ["DEFAULT_MODEL", "ModelStatus", "ModelStore"]
@@ -30,6 +33,8 @@ DEFAULT_MODEL = "efficientnet-lite0"
 
 # After a failed download a model counts as not reachable for so long.
 _FAILURE_KEPT_S = 300.0
+# Cut networks kept ready: as many as a page compares; each takes up to 15 MB.
+_KEPT_TRUNCATED = 4
 
 
 class ModelStore:
@@ -63,6 +68,7 @@ class ModelStore:
         self._lock = threading.Lock()
         self._model_locks: dict[str, threading.Lock] = {}
         self._loaded: dict[str, tuple[Signature, Backbone]] = {}
+        self._truncated: dict[tuple[str, str, bool], tuple[Signature, TruncatedBackbone]] = {}
         self._failures: dict[str, tuple[float, TeachdeckError]] = {}
         self._planner = Planner()
         self._notes: dict[str, Note] = {}
@@ -121,6 +127,49 @@ class ModelStore:
             lock = self._model_locks.setdefault(model_id, threading.Lock())
         with lock:
             return self._load(model_id, progress)
+
+    def load_truncated(
+        self, model_id: str, layer: str = EMBEDDING, *, pooled: bool = True
+    ) -> TruncatedBackbone:
+        """Return a model cut at a layer, to teach new classes on; downloaded where needed.
+
+        Parameters
+        ----------
+        model_id : str
+        layer : str, optional
+            Name of a layer, such as ``"conv_pw_13_relu"``. Defaults to the pooled features
+            before the classifier.
+        pooled : bool, optional
+            Whether to take the mean over height and width.
+
+        Returns
+        -------
+        TruncatedBackbone
+            The same object for everybody while it is in use and the model's files do not change.
+
+        Raises
+        ------
+        ModelError
+            If there is no such model or layer, or its weights cannot be used.
+        DownloadError
+            If it could not be fetched.
+        """
+        pooled = pooled or layer == EMBEDDING
+        with self._lock:
+            lock = self._model_locks.setdefault(model_id, threading.Lock())
+        with lock:
+            return self._load_truncated(model_id, layer, pooled)
+
+    def network(self, model_id: str) -> Network:
+        """Return a model as plain data, layers with their weights; read anew at each call.
+
+        Raises
+        ------
+        ModelError, DownloadError
+            As :meth:`load` raises.
+        """
+        plan = self._plan(model_id, None)
+        return build_network(plan.conversion, plan.read())
 
     def load_or_default(self, model_id: str) -> tuple[Backbone, TeachdeckError | None]:
         """Return a model that is on this machine, or the one that serves instead.
@@ -308,12 +357,49 @@ class ModelStore:
         self._failures.pop(entry.model_id, None)
         return located
 
-    def _backbone(self, plan: Plan) -> Backbone:
-        converted = self._cache.load(plan.conversion)
+    def _load_truncated(self, model_id: str, layer: str, pooled: bool) -> TruncatedBackbone:
+        key = (model_id, layer, pooled)
+        try:
+            plan = self._plan(model_id, None)
+            changed = signature(plan.path)
+            known = self._truncated.pop(key, None)
+            if known is None or known[0] != changed:
+                conversion = replace(plan.conversion, layer=layer, pooled=pooled)
+                model = self._converted(plan, conversion).model
+                known = (
+                    changed,
+                    TruncatedBackbone(
+                        model_id=plan.model_id,
+                        title=plan.title,
+                        layer=layer,
+                        pooled=pooled,
+                        preprocessing=conversion.preprocessing,
+                        model=model,
+                        weights_sha256=conversion.weights_sha256,
+                        licence=plan.licence,
+                    ),
+                )
+        except OSError as error:
+            raise ModelError(
+                "pretrained.file_unreadable", name=model_id, detail=error.strerror or ""
+            ) from error
+        with self._lock:
+            # Last used, last to go.
+            self._truncated[key] = known
+            while len(self._truncated) > _KEPT_TRUNCATED:
+                self._truncated.pop(next(iter(self._truncated)))
+        return known[1]
+
+    def _converted(self, plan: Plan, conversion: Conversion) -> Converted:
+        converted = self._cache.load(conversion)
         if converted is None:
-            converted, content = convert(plan.conversion, plan.read())
-            if not self._cache.save(plan.conversion, converted, content):
+            converted, content = convert(conversion, plan.read())
+            if not self._cache.save(conversion, converted, content):
                 self._notes["home"] = Note("pretrained.note_home")
+        return converted
+
+    def _backbone(self, plan: Plan) -> Backbone:
+        converted = self._converted(plan, plan.conversion)
         return Backbone(
             model_id=plan.model_id,
             title=plan.title,

@@ -28,6 +28,8 @@ __all__ = [
     "PictureSource",
     "Prediction",
     "Timings",
+    "decode_side_px",
+    "load_picture",
 ]
 
 PictureSource = bytes | str | os.PathLike[str] | NDArray[np.uint8]
@@ -190,7 +192,7 @@ class ImageClassifier:
             raise UsageError("vision.top", top=top)
         preprocessing = self.backbone.preprocessing
         start_s = perf_counter()
-        image = _image_from(source, min_side_px=decode_side_px(preprocessing))
+        image = load_picture(source, min_side_px=decode_side_px(preprocessing))
         decoded_s = perf_counter()
         prepared = preprocessing.apply(image.pixels)
         prepared_s = perf_counter()
@@ -259,7 +261,24 @@ def decode_side_px(preprocessing: Preprocessing) -> int:
     return math.ceil(_DECODE_MARGIN * preprocessing.input_size_px / crop_fraction)
 
 
-def _image_from(source: PictureSource, *, min_side_px: int) -> DecodedImage:
+def load_picture(source: PictureSource, *, min_side_px: int | None = None) -> DecodedImage:
+    """Return the pixels of a picture that comes as bytes, as a path or as pixels.
+
+    Parameters
+    ----------
+    source : bytes or path or ndarray of uint8, shape (h, w, 3)
+    min_side_px : int, optional
+        As :func:`core.imaging.decode.decode_image` takes it.
+
+    Returns
+    -------
+    DecodedImage
+
+    Raises
+    ------
+    ImageError
+        If the picture cannot be used.
+    """
     if isinstance(source, np.ndarray):
         if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3:
             raise ImageError("image.array", dtype=str(source.dtype), shape=str(source.shape))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,13 @@ import pytest
 
 from core.errors import ModelError
 from core.imaging.preprocess import Preprocessing
+from core.inference.flatbuffer import to_litert
+from core.inference.litert import LiteRtModel
 from core.pretrained import convert as module
 from core.pretrained.architectures import ARCHITECTURES
 from core.pretrained.convert import Conversion, ConversionCache, convert, golden_input
 from core.pretrained.labels import labels
+from core.pretrained.truncate import FEATURE_MAP, FEATURES
 
 Arrays = dict[str, np.ndarray]
 PREPROCESSING = Preprocessing(input_size_px=96)
@@ -164,3 +168,45 @@ def test_golden_inputs_are_pictures_that_never_change() -> None:
     assert first.max() == 127 / 128
     assert not np.array_equal(first, second)
     assert first[0, 5, 7, 1] * 128 + 128 == (7 * 3 + 5 * 7) % 256
+
+
+@pytest.mark.parametrize(
+    ("layer", "pooled", "shape"),
+    [("embedding", True, (256,)), ("conv_pw_13_relu", True, (256,)), ("conv_dw_7_relu", False, ())],
+)
+def test_a_cut_network_makes_what_the_whole_one_makes_there(
+    tmp_path: Path,
+    conversion: Conversion,
+    mobilenet: Arrays,
+    layer: str,
+    pooled: bool,
+    shape: tuple[int, ...],
+) -> None:
+    cut = replace(conversion, layer=layer, pooled=pooled)
+    assert cut.key != conversion.key
+    converted, content = convert(cut, mobilenet)
+    cache = ConversionCache(tmp_path / "cut")
+    assert cache.save(cut, converted, content)
+    cached = cache.load(cut)
+    assert cached is not None
+    picture = golden_input(3, 96)
+    outputs = cached.model.run(picture)
+    network = module.build_network(conversion, mobilenet)
+    expected = LiteRtModel(to_litert(network, outputs=[layer])).run(picture)[layer]
+    if expected.ndim == 4 and pooled:
+        np.testing.assert_allclose(outputs[FEATURE_MAP], expected, atol=1e-5)
+        expected = expected.mean((1, 2))
+    np.testing.assert_allclose(outputs[FEATURES], expected, atol=1e-5)
+    assert outputs[FEATURES].shape[1:] == (shape or network.output_shape(layer))
+
+
+def test_a_layer_that_is_not_there_or_cannot_be_pooled_is_named(
+    conversion: Conversion, mobilenet: Arrays
+) -> None:
+    for layer, code in (
+        ("conv_pw_14_relu", "network.unknown_layer"),
+        ("logits", "teach.layer_flat"),
+    ):
+        with pytest.raises(ModelError) as caught:
+            convert(replace(conversion, layer=layer, pooled=True), mobilenet)
+        assert caught.value.code == code
