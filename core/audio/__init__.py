@@ -1,6 +1,7 @@
 """From sound of any kind to the numbers that a speech network reads."""
 
 from core.audio.browser_fft import BrowserFft, BrowserFftStream, Columns, normalize
+from core.audio.clip import fit_clip
 from core.audio.decode import (
     AudioStream,
     DecodedAudio,
@@ -23,6 +24,7 @@ __all__ = [
     "SoundSource",
     "decode_audio",
     "encode_wav",
+    "fit_clip",
     "normalize",
     "open_audio",
     "to_mono",

@@ -16,7 +16,9 @@ __all__ = ["COMMANDS", "main"]
 # has ``add_arguments(parser)`` and ``run(arguments) -> int`` (the exit status).
 COMMANDS: dict[str, tuple[str, str]] = {
     "convert": ("core.cli.convert", "convert Keras and TensorFlow.js models"),
+    "evaluate": ("core.cli.evaluate", "measure a speech model on folders of recordings"),
     "inspect": ("core.cli.inspect", "describe a model and say what it can be converted to"),
+    "listen": ("core.cli.listen", "say which words are in a recording"),
     "prepare": ("core.cli.prepare", "make the offline model ready"),
     "predict": ("core.cli.predict", "say what is in pictures"),
 }

@@ -9,12 +9,13 @@ from core.speech.decide import (
     decide,
     smooth_scores,
 )
+from core.speech.evaluate import Evaluation, evaluate_folder
 from core.speech.labels import BACKGROUND_NOISE_TAG, UNKNOWN_TAG
-from core.speech.model import SpeechModel, SpeechOutputs
+from core.speech.model import QUIET_FLOOR_DB, SpeechModel, SpeechOutputs
 from core.speech.pipe import ListeningPipe, Snapshot
 from core.speech.read import read_speech_model
 from core.speech.recognizer import RecognizeResult, SpeechCommands
-from core.speech.scorer import QUIET_FLOOR_DB, ScoredSound, StreamScorer, score_sound
+from core.speech.scorer import ScoredSound, StreamScorer, score_sound
 from core.speech.store import SpeechModelStatus, SpeechModelStore, default_store, load_model
 from core.speech.track import STEP_S, ScoreTrack
 
@@ -24,6 +25,7 @@ __all__ = [
     "QUIET_FLOOR_DB",
     "STEP_S",
     "UNKNOWN_TAG",
+    "Evaluation",
     "ListeningPipe",
     "Mode",
     "RecognizeResult",
@@ -41,6 +43,7 @@ __all__ = [
     "WordEvent",
     "decide",
     "default_store",
+    "evaluate_folder",
     "load_model",
     "read_speech_model",
     "score_sound",

