@@ -209,6 +209,11 @@ class NetworkBuilder:
         (top, bottom), (left, right) = padding
         return self.add_node(name, "zero_pad", x, padding=(top, bottom, left, right))
 
+    def crop(self, name: str, x: str, cropping: Sequence[Sequence[int]]) -> str:
+        """Cut the edges off a picture; `cropping` is ``((top, bottom), (left, right))``."""
+        (top, bottom), (left, right) = cropping
+        return self.add_node(name, "crop", x, cropping=(top, bottom, left, right))
+
     def add(self, name: str, x: str, y: str) -> str:
         """Add ``x + y``."""
         return self.add_node(name, "add", x, y)

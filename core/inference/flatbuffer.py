@@ -5,7 +5,7 @@ The format is the FlatBuffers schema that ``ai_edge_litert`` ships; only float32
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import flatbuffers
@@ -28,7 +28,9 @@ _ALIGNMENT = 16
 _LARGEST_DEPRECATED_CODE = 127
 
 
-def to_litert(network: Network, *, outputs: Sequence[str]) -> bytes:
+def to_litert(
+    network: Network, *, outputs: Sequence[str], metadata: Mapping[str, bytes] | None = None
+) -> bytes:
     """Return the network as the content of a ``.tflite`` file.
 
     Layers that no output needs are left out, the rest is folded by
@@ -41,6 +43,8 @@ def to_litert(network: Network, *, outputs: Sequence[str]) -> bytes:
     outputs : sequence of str
         Layers to read, at least one; tensors carry their names. The batch is free: 1 in the
         file, changed by resizing the input.
+    metadata : mapping of str to bytes, optional
+        Entries of the file's metadata, which change nothing.
 
     Returns
     -------
@@ -66,6 +70,7 @@ def to_litert(network: Network, *, outputs: Sequence[str]) -> bytes:
     return writer.finish(
         inputs=[tensors[name] for name in folded.inputs],
         outputs=[tensors[name] for name in wanted],
+        metadata=metadata,
     )
 
 
@@ -122,8 +127,18 @@ class FlatbufferWriter:
             )
         )
 
-    def finish(self, *, inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
+    def finish(
+        self,
+        *,
+        inputs: Sequence[int],
+        outputs: Sequence[int],
+        metadata: Mapping[str, bytes] | None = None,
+    ) -> bytes:
         """Return the file."""
+        entries = []
+        for name, content in (metadata or {}).items():
+            self._buffers.append(np.frombuffer(content, np.uint8))
+            entries.append(schema.MetadataT(name=name, buffer=len(self._buffers) - 1))
         subgraph = schema.SubGraphT(
             tensors=self._tensors,
             inputs=np.array(inputs, np.int32),
@@ -145,6 +160,7 @@ class FlatbufferWriter:
             subgraphs=[subgraph],
             description="Teachdeck",
             buffers=[_AlignedBuffer(data) for data in self._buffers],
+            metadata=entries or None,
         )
         weight_bytes = sum(data.size for data in self._buffers if data is not None)
         # Large enough from the start: growing would copy all weights again.

@@ -172,15 +172,22 @@ def _normalization(r: LayerReader, call: LayerCall) -> None:
 
 
 def _zero_padding(r: LayerReader, call: LayerCall) -> None:
-    value = call.config.get("padding", 1)
+    r.builder.zero_pad(call.name, call.inputs[0], _sides(r, call, "padding"))
+
+
+def _cropping(r: LayerReader, call: LayerCall) -> None:
+    r.builder.crop(call.name, call.inputs[0], _sides(r, call, "cropping"))
+
+
+def _sides(r: LayerReader, call: LayerCall, key: str) -> list[Any]:
+    value = call.config.get(key, 1)
     if isinstance(value, int):
         value = [value, value]
     if isinstance(value, list | tuple) and len(value) == 2:
         sides = [[side, side] if isinstance(side, int) else side for side in value]
         if all(isinstance(side, list | tuple) and len(side) == 2 for side in sides):
-            r.builder.zero_pad(call.name, call.inputs[0], sides)
-            return
-    raise r.refuse(call, "padding", "[[top, bottom], [left, right]]", value)
+            return sides
+    raise r.refuse(call, key, "[[top, bottom], [left, right]]", value)
 
 
 def _max_pool(r: LayerReader, call: LayerCall) -> None:
@@ -260,6 +267,7 @@ SUPPORTED_LAYERS: dict[str, _Add] = {
     "BatchNormalization": _batch_normalization,
     "Concatenate": _concatenate,
     "Conv2D": _conv2d,
+    "Cropping2D": _cropping,
     "Dense": _dense,
     "DepthwiseConv2D": _depthwise_conv2d,
     "ELU": _elu,

@@ -177,6 +177,20 @@ def _zero_pad(sink: OperatorSink, node: Node, inputs: Sequence[Tensor], output: 
     )
 
 
+def _crop(sink: OperatorSink, node: Node, inputs: Sequence[Tensor], output: Tensor) -> None:
+    top, _, left, _ = node.integers("cropping")
+    # -1 in the batch's place takes all of it.
+    begin = sink.constant(f"{node.name}/begin", np.array([0, top, left, 0], np.int32))
+    size = sink.constant(f"{node.name}/size", np.array([-1, *output[1]], np.int32))
+    sink.operator(
+        _Code.SLICE,
+        [inputs[0][0], begin, size],
+        output[0],
+        options_type=_Options.SliceOptions,
+        options=schema.SliceOptionsT(),
+    )
+
+
 def _pool(sink: OperatorSink, node: Node, inputs: Sequence[Tensor], output: Tensor) -> None:
     height, width = node.integers("pool_size")
     sink.operator(
@@ -281,6 +295,7 @@ _LOWERINGS: dict[str, _Lowering] = {
     "multiply": _elementwise,
     "scale_shift": _scale_shift,
     "zero_pad": _zero_pad,
+    "crop": _crop,
     "max_pool": _pool,
     "average_pool": _pool,
     "global_average_pool": _global_pool,

@@ -181,6 +181,12 @@ def _zero_pad(node: Node, inputs: Sequence[Shape]) -> Shape:
     return height + top + bottom, width + left + right, channels
 
 
+def _crop(node: Node, inputs: Sequence[Shape]) -> Shape:
+    height, width, channels = _picture(node, inputs)
+    top, bottom, left, right = node.integers("cropping", count=4)
+    return height - top - bottom, width - left - right, channels
+
+
 def _broadcast(node: Node, inputs: Sequence[Shape]) -> Shape:
     first, second = inputs
     # Beyond equal shapes only squeeze-and-excite's [1, 1, c] against [h, w, c] is needed.
@@ -242,6 +248,7 @@ OPERATIONS: dict[str, _Rule] = {
     "batch_norm": _batch_norm,
     "scale_shift": _scale_shift,
     "zero_pad": _zero_pad,
+    "crop": _crop,
     "add": _broadcast,
     "multiply": _broadcast,
     "concatenate": _concatenate,

@@ -1,0 +1,122 @@
+"""What travels with every export: the contract in JSON, and the same in words."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from core.vision.exports.source import PictureModel
+
+__all__ = ["ABOUT_FILE", "README_FILE", "about", "about_bytes", "readme"]
+
+ABOUT_FILE = "teachdeck.json"
+README_FILE = "README.md"
+
+_FORMAT = "teachdeck-picture-model"
+_VERSION = 1
+
+_DECODING = (
+    "EXIF orientation is honoured; transparency is laid over white; embedded colour profiles are "
+    "ignored; grey becomes RGB; of an animation the first frame is used"
+)
+_RESIZING = (
+    "the region is resampled straight to input_size_px squared with Pillow's filter of that name "
+    "(antialiased: Image.resize(size, resample, box) on 8-bit RGB); center_crop takes a centred "
+    "square of crop_fraction times the shorter side, squeeze the whole picture"
+)
+
+
+def about(model: PictureModel) -> dict[str, Any]:
+    """Return the contract of a model as plain values for JSON.
+
+    Parameters
+    ----------
+    model : PictureModel
+
+    Returns
+    -------
+    dict
+        Labels, preprocessing with its rules in words, the threshold, and golden pairs: the
+        numbers of the drawn pictures (:func:`core.pretrained.convert.golden_input`) with the
+        probabilities that belong to them.
+    """
+    golden = [
+        {"picture": number, "probabilities": [float(f"{value:.7g}") for value in row]}
+        for number, row in enumerate(model.golden_answers.tolist())
+    ]
+    return {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "name": model.name,
+        "labels": list(model.labels),
+        "threshold": model.threshold,
+        "backbone": model.backbone,
+        "licence": model.licence,
+        "preprocessing": model.preprocessing.to_dict(),
+        "decoding": _DECODING,
+        "resizing": _RESIZING,
+        "scaling": "inside the model: it takes RGB pixels of 0 to 255",
+        "golden": golden,
+        "written_by": "Teachdeck",
+    }
+
+
+def about_bytes(model: PictureModel) -> bytes:
+    """Return `about` as the content of a file."""
+    return (json.dumps(about(model), ensure_ascii=False, indent=1) + "\n").encode()
+
+
+def readme(model: PictureModel, how: str) -> bytes:
+    """Return the README of an export.
+
+    Parameters
+    ----------
+    model : PictureModel
+    how : str
+        What is in the archive and how it is used, in Markdown.
+
+    Returns
+    -------
+    bytes
+    """
+    contract = model.preprocessing
+    region = (
+        f"the centred square of {contract.crop_fraction:g} times the shorter side"
+        if contract.resize == "center_crop"
+        else "the whole picture, its aspect ratio lost"
+    )
+    size = contract.input_size_px
+    threshold = []
+    if model.threshold is not None:
+        threshold = [
+            f"4. When the largest probability is below {model.threshold:.3f}, the answer is",
+            '   "none of these".',
+        ]
+    square = f"image.resize(({size}, {size}), Image.Resampling.{contract.interpolation.upper()}"
+    lines = [
+        f"# {model.name}",
+        "",
+        how,
+        "",
+        "## What the model sees",
+        "",
+        f"1. The picture is decoded to 8-bit RGB: {_DECODING}.",
+        f"2. Of it, {region} is resampled to {size} x {size} pixels with Pillow's antialiased",
+        f"   {contract.interpolation} filter: `{square}, box=...)`. Another resize gives other",
+        "   answers.",
+        f"3. Scaling, `(pixel - {contract.offset:g}) / {contract.scale:g}`, is inside the model",
+        "   unless it says otherwise above.",
+        *threshold,
+        "",
+        f"The same, for programs, is in `{ABOUT_FILE}` or in the model's own metadata.",
+        "",
+        "## Classes, in the order of the output",
+        "",
+        *(f"{number}. {label}" for number, label in enumerate(model.labels)),
+        "",
+        f"Backbone: {model.backbone or 'unknown'}"
+        + (f" ({model.licence})" if model.licence else "")
+        + ". Written by Teachdeck.",
+        "",
+    ]
+    return "\n".join(lines).encode()

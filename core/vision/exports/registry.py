@@ -1,0 +1,139 @@
+"""Every export format by its name, and the one function that exports."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from core.errors import UsageError
+from core.vision.exports.export import (
+    Export,
+    ExportFormat,
+    ExportReport,
+    Progress,
+    check_answers,
+    zip_bytes,
+)
+from core.vision.exports.keras import H5, KERAS
+from core.vision.exports.page import PAGE
+from core.vision.exports.script import SCRIPT
+from core.vision.exports.source import PictureModel
+from core.vision.exports.teachable_machine import TEACHABLE_MACHINE
+from core.vision.exports.tfjs import HEAD_ONLY, WHOLE
+from core.vision.exports.tflite import TFLITE
+
+__all__ = ["FORMATS", "ExportOptions", "export_model", "predict_bytes"]
+
+FORMATS: Mapping[str, ExportFormat] = {
+    entry.id: entry
+    for entry in (PAGE, SCRIPT, TFLITE, KERAS, H5, WHOLE, HEAD_ONLY, TEACHABLE_MACHINE)
+}
+"""In the order in which pages list them. A new format is a module and a row here."""
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What the person may choose.
+
+    Parameters
+    ----------
+    name : str, optional
+        Instead of the model's own name.
+    threshold : float, optional
+        Instead of the model's own: below it the answer is "none of these".
+    """
+
+    name: str | None = None
+    threshold: float | None = None
+
+
+def export_model(
+    model: PictureModel,
+    format: str,
+    *,
+    options: ExportOptions | None = None,
+    progress: Progress | None = None,
+) -> Export:
+    """Write a taught model in a format, read it back, and compare its answers.
+
+    Parameters
+    ----------
+    model : PictureModel
+    format : str
+        A key of :data:`FORMATS`.
+    options : ExportOptions, optional
+    progress : callable, optional
+        Called with a stage (``"write"``, ``"check"``, ``"done"``) and the part that is done.
+        What it raises ends the export.
+
+    Returns
+    -------
+    Export
+
+    Raises
+    ------
+    UsageError
+        If there is no such format.
+    ModelError
+        If the model cannot be written so, or the golden pairs do not come out the same: nothing
+        is handed over then.
+    """
+    row = _row(format)
+    say = progress or (lambda stage, part: None)
+    started = time.perf_counter()
+    model = _chosen(model, options or ExportOptions())
+    say("write", 0.0)
+    written = row.write(model, say)
+    difference = check_answers(model, written.answers)
+    files = dict(written.files)
+    if len(files) == 1:
+        ((file_name, content),) = files.items()
+    else:
+        file_name, content = f"{model.file_stem}-{row.id}.zip", zip_bytes(files)
+    say("done", 1.0)
+    report = ExportReport(
+        format=row.id,
+        bytes=len(content),
+        files={name: len(data) for name, data in files.items()},
+        max_difference=difference,
+        pictures=len(model.golden_pictures),
+        seconds=time.perf_counter() - started,
+        notes=written.notes,
+    )
+    return Export(files, file_name, content, row.mime, report)
+
+
+def predict_bytes(model: PictureModel, format: str) -> int:
+    """Return about how large a download will be, without writing it.
+
+    Parameters
+    ----------
+    model : PictureModel
+    format : str
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    UsageError
+        If there is no such format.
+    """
+    return _row(format).predict_bytes(model)
+
+
+def _row(format: str) -> ExportFormat:
+    row = FORMATS.get(format)
+    if row is None:
+        raise UsageError("export.unknown_format", format=format, known=", ".join(FORMATS))
+    return row
+
+
+def _chosen(model: PictureModel, options: ExportOptions) -> PictureModel:
+    if options.name is not None:
+        model = replace(model, name=options.name)
+    if options.threshold is not None:
+        model = replace(model, threshold=options.threshold)
+    return model
