@@ -36,7 +36,7 @@ def about(model: PictureModel) -> dict[str, Any]:
     Returns
     -------
     dict
-        Labels, preprocessing with its rules in words, the threshold, and golden pairs: the
+        Labels, preprocessing and rejection with their rules in words, and golden pairs: the
         numbers of the drawn pictures (:func:`core.pretrained.convert.golden_input`) with the
         probabilities that belong to them.
     """
@@ -49,7 +49,7 @@ def about(model: PictureModel) -> dict[str, Any]:
         "version": _VERSION,
         "name": model.name,
         "labels": list(model.labels),
-        "threshold": model.threshold,
+        "rejection": rejection_rule(model),
         "backbone": model.backbone,
         "licence": model.licence,
         "preprocessing": model.preprocessing.to_dict(),
@@ -59,6 +59,20 @@ def about(model: PictureModel) -> dict[str, Any]:
         "golden": golden,
         "written_by": "Teachdeck",
     }
+
+
+def rejection_rule(model: PictureModel) -> dict[str, Any]:
+    """Return what "none of these" compares, the threshold, and the rule in words."""
+    rejection = model.rejection
+    if rejection is None or rejection.kind == "none":
+        return {"kind": "none", "threshold": None, "rule": "every picture is one of the classes"}
+    rule = "the answer is none of these when the largest probability is below the threshold"
+    if rejection.kind == "similarity":
+        rule = (
+            "the answer is none of these when no reference is as similar as the threshold: cosine "
+            "of (features, averaged over height and width, minus centre) with each reference"
+        )
+    return {"kind": rejection.kind, "threshold": rejection.threshold, "rule": rule}
 
 
 def about_bytes(model: PictureModel) -> bytes:
@@ -86,12 +100,10 @@ def readme(model: PictureModel, how: str) -> bytes:
         else "the whole picture, its aspect ratio lost"
     )
     size = contract.input_size_px
+    rejection = rejection_rule(model)
     threshold = []
-    if model.threshold is not None:
-        threshold = [
-            f"4. When the largest probability is below {model.threshold:.3f}, the answer is",
-            '   "none of these".',
-        ]
+    if rejection["threshold"] is not None:
+        threshold = [f"4. {rejection['rule'].capitalize()}, {rejection['threshold']:.3f}."]
     square = f"image.resize(({size}, {size}), Image.Resampling.{contract.interpolation.upper()}"
     lines = [
         f"# {model.name}",

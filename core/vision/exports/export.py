@@ -192,7 +192,7 @@ def run_layers_model(model: LayersModel, inputs: NDArray[np.float32]) -> NDArray
     Parameters
     ----------
     model : LayersModel
-        With one output.
+        Its first output is read.
     inputs : ndarray of float32, shape (n, h, w, 3)
 
     Returns
@@ -200,5 +200,7 @@ def run_layers_model(model: LayersModel, inputs: NDArray[np.float32]) -> NDArray
     ndarray of float32, shape (n, classes)
     """
     network = network_from_keras(model.topology, model.weights)
-    (last,) = network.outputs
-    return LiteRtModel(to_litert(network, outputs=[last])).run(inputs)[last]
+    first = network.outputs[0]
+    if model.topology["class_name"] == "Functional":
+        first = str(model.topology["config"]["output_layers"][0][0])
+    return LiteRtModel(to_litert(network, outputs=[first])).run(inputs)[first]

@@ -28,19 +28,25 @@ _Weights = dict[str, NDArray[np.float32]]
 
 
 def layers_model_of(
-    network: Network, *, name: str = "model", rescaling: bool = True
+    network: Network,
+    *,
+    name: str = "model",
+    rescaling: bool = True,
+    outputs: Sequence[str] | None = None,
 ) -> LayersModel:
     """Return a network as a Functional layers model.
 
     Parameters
     ----------
     network : Network
-        With one input and one output.
+        With one input.
     name : str, optional
         Of the model.
     rescaling : bool, optional
         Whether the layer Rescaling may be used; TensorFlow.js 1.3.1 does not have it, and a
         BatchNormalization does the same.
+    outputs : sequence of str, optional
+        Nodes to read; by default those that no other node reads.
 
     Returns
     -------
@@ -52,14 +58,14 @@ def layers_model_of(
         If an operation has no layer.
     """
     keras = KerasLayers(network, rescaling=rescaling)
-    (entry,), (last,) = network.inputs, network.outputs
+    (entry,) = network.inputs
     for node in network.nodes:
         keras.add(node)
     config = {
         "name": name,
         "layers": keras.layers,
         "input_layers": [[keras.tensors[entry], 0, 0]],
-        "output_layers": [[keras.tensors[last], 0, 0]],
+        "output_layers": [[keras.tensors[read], 0, 0] for read in outputs or network.outputs],
     }
     return LayersModel(
         topology={"class_name": "Functional", "config": config},

@@ -24,7 +24,7 @@ from core.tfjs.write_layers import LayersOptions, layers_model_files
 from core.vision.exports.about import README_FILE, about, readme
 from core.vision.exports.export import ExportFormat, Progress, Written, run_layers_model
 from core.vision.exports.layers import layers_model_of
-from core.vision.exports.source import PROBABILITIES, PictureModel
+from core.vision.exports.source import POOLED, PROBABILITIES, PictureModel
 
 __all__ = ["PAGE", "PAGE_FILE", "TFJS_INTEGRITY", "TFJS_URL", "model_in_page"]
 
@@ -53,8 +53,9 @@ def _template(name: str) -> str:
 
 def _layers(model: PictureModel) -> LayersModel:
     # Batch norms are folded away: fewer layers to compute, and fewer bytes.
-    folded = fold_batch_norms(model.pixel_network, keep=(PROBABILITIES,))
-    return adapt(layers_model_of(folded, name="model"), "tfjs")
+    outputs = (PROBABILITIES, POOLED) if model.compares_features else (PROBABILITIES,)
+    folded = fold_batch_norms(model.familiarity_network, keep=outputs)
+    return adapt(layers_model_of(folded, name="model", outputs=outputs), "tfjs")
 
 
 def _page(model: PictureModel) -> str:
@@ -68,6 +69,7 @@ def _page(model: PictureModel) -> str:
     parts = {
         "contract": _embedded(about(model)),
         "topology": _embedded(topology),
+        "familiar": _embedded(_familiar(model)),
         "weights": base64.b64encode(b"".join(shards.values())).decode(),
         "tfjs": _embedded({"url": TFJS_URL, "integrity": TFJS_INTEGRITY}),
     }
@@ -80,6 +82,18 @@ def _page(model: PictureModel) -> str:
         return _PLACEHOLDER.sub(filled, template)
 
     return _filled(_template("page.html"))
+
+
+def _familiar(model: PictureModel) -> dict[str, Any] | None:
+    """Return what rejection compares features with, float32 in base64, row by row."""
+    rejection = model.rejection
+    if rejection is None or rejection.centre is None or rejection.references is None:
+        return None
+    arrays = {"centre": rejection.centre, "references": rejection.references}
+    return {
+        name: base64.b64encode(np.ascontiguousarray(array, "<f4").tobytes()).decode()
+        for name, array in arrays.items()
+    }
 
 
 def _embedded(value: object) -> str:

@@ -40,12 +40,9 @@ class ExportOptions:
     ----------
     name : str, optional
         Instead of the model's own name.
-    threshold : float, optional
-        Instead of the model's own: below it the answer is "none of these".
     """
 
     name: str | None = None
-    threshold: float | None = None
 
 
 def export_model(
@@ -82,7 +79,8 @@ def export_model(
     row = _row(format)
     say = progress or (lambda stage, part: None)
     started = time.perf_counter()
-    model = _chosen(model, options or ExportOptions())
+    if options is not None and options.name is not None:
+        model = replace(model, name=options.name)
     say("write", 0.0)
     written = row.write(model, say)
     difference = check_answers(model, written.answers)
@@ -129,11 +127,3 @@ def _row(format: str) -> ExportFormat:
     if row is None:
         raise UsageError("export.unknown_format", format=format, known=", ".join(FORMATS))
     return row
-
-
-def _chosen(model: PictureModel, options: ExportOptions) -> PictureModel:
-    if options.name is not None:
-        model = replace(model, name=options.name)
-    if options.threshold is not None:
-        model = replace(model, threshold=options.threshold)
-    return model

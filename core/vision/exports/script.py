@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -34,16 +35,27 @@ def script_source() -> bytes:
 
 
 def _write(model: PictureModel, progress: Progress) -> Written:
-    content = tflite_bytes(model)
+    content = tflite_bytes(model, features=True)
     progress("check", 0.6)
     answers = LiteRtModel(content).run(model.golden_pictures.astype(np.float32))[PROBABILITIES]
     files = {
         SCRIPT_FILE: script_source(),
         _MODEL_FILE: content,
         ABOUT_FILE: about_bytes(model),
+        **_familiar(model),
         README_FILE: readme(model, _HOW),
     }
     return Written(files, answers)
+
+
+def _familiar(model: PictureModel) -> dict[str, bytes]:
+    """Return what rejection compares features with: the centre in row 0, then the references."""
+    rejection = model.rejection
+    if rejection is None or rejection.centre is None or rejection.references is None:
+        return {}
+    buffer = io.BytesIO()
+    np.save(buffer, np.vstack([rejection.centre[np.newaxis], rejection.references]))
+    return {"familiar.npy": buffer.getvalue()}
 
 
 def _predicted(model: PictureModel) -> int:

@@ -16,12 +16,14 @@ from core.inference.litert import LiteRtModel
 from core.inference.network import Network
 from core.inference.node import Node
 from core.pretrained.convert import golden_input
+from core.vision.head import Rejection
 
-__all__ = ["PIXELS", "PROBABILITIES", "RESCALING", "PictureModel", "join_head"]
+__all__ = ["PIXELS", "POOLED", "PROBABILITIES", "RESCALING", "PictureModel", "join_head"]
 
 PIXELS = "pixels"
 RESCALING = "rescaling"
 PROBABILITIES = "probabilities"
+POOLED = "familiarity_features"
 
 _GOLDEN_PICTURES = 3
 _POOLING = frozenset({"global_average_pool", "global_max_pool"})
@@ -45,8 +47,8 @@ class PictureModel:
     features : str
         The node whose output the head reads; every later node belongs to the head, one after
         the other.
-    threshold : float or None
-        Below this largest probability the answer is "none of these".
+    rejection : Rejection or None
+        When the answer is "none of these".
     backbone : str
         Name of the pretrained network, for people.
     licence : str
@@ -63,7 +65,7 @@ class PictureModel:
     preprocessing: Preprocessing
     network: Network
     features: str
-    threshold: float | None = None
+    rejection: Rejection | None = None
     backbone: str = ""
     licence: str = ""
 
@@ -90,11 +92,6 @@ class PictureModel:
         return "-".join(part for part in kept.split("-") if part)[:40] or "my-model"
 
     @property
-    def body(self) -> Network:
-        """The network from its input to the features."""
-        return self.network.upto(self.features)
-
-    @property
     def head_nodes(self) -> tuple[Node, ...]:
         """The nodes behind the features, up to the probabilities."""
         body = {node.name for node in self.network.upto(self.features).nodes}
@@ -115,12 +112,33 @@ class PictureModel:
             node = self.network.node(node.inputs[0])
         return node.name
 
+    @property
+    def compares_features(self) -> bool:
+        """Whether "none of these" is decided on the features and not on the probabilities."""
+        return self.rejection is not None and self.rejection.references is not None
+
     @cached_property
     def pixel_network(self) -> Network:
         """The network from pixels of 0 to 255 to the probabilities."""
+        return self._from_pixels(self.network.upto(PROBABILITIES))
+
+    @cached_property
+    def familiarity_network(self) -> Network:
+        """The same; its second output is the pooled features that rejection compares.
+
+        It is :attr:`pixel_network` where rejection compares none.
+        """
+        if not self.compares_features:
+            return self.pixel_network
+        whole = self.network.upto(PROBABILITIES)
+        flat = len(whole.output_shape(self.features)) == 1
+        op, settings = ("identity", {}) if flat else ("global_average_pool", {"keepdims": False})
+        pool = Node(POOLED, op, (self.features,), settings)
+        return self._from_pixels(Network((*whole.nodes, pool)))
+
+    def _from_pixels(self, whole: Network) -> Network:
         contract = self.preprocessing
         scale, shift = 1 / contract.scale, -contract.offset / contract.scale
-        whole = self.network.upto(PROBABILITIES)
         (entry,) = whole.inputs
         side = contract.input_size_px
         weights = {

@@ -8,7 +8,7 @@ from core.inference.flatbuffer import to_litert
 from core.inference.litert import LiteRtModel
 from core.vision.exports.about import ABOUT_FILE, about_bytes
 from core.vision.exports.export import ExportFormat, Progress, Written
-from core.vision.exports.source import PROBABILITIES, PictureModel
+from core.vision.exports.source import POOLED, PROBABILITIES, PictureModel
 from core.vision.exports.tflite_metadata import ENTRY, ImageMetadata, image_metadata, with_files
 
 __all__ = ["LABELS_FILE", "TFLITE", "tflite_bytes"]
@@ -16,12 +16,14 @@ __all__ = ["LABELS_FILE", "TFLITE", "tflite_bytes"]
 LABELS_FILE = "labels.txt"
 
 
-def tflite_bytes(model: PictureModel) -> bytes:
+def tflite_bytes(model: PictureModel, *, features: bool = False) -> bytes:
     """Return a model as a TFLite file with metadata.
 
     Parameters
     ----------
     model : PictureModel
+    features : bool, optional
+        Whether the features that rejection compares are a second output, where it does.
 
     Returns
     -------
@@ -49,9 +51,13 @@ def tflite_bytes(model: PictureModel) -> bytes:
             size_px=size,
             label_file=LABELS_FILE,
             about_file=ABOUT_FILE,
+            outputs=2 if features and model.compares_features else 1,
         )
     )
-    content = to_litert(model.pixel_network, outputs=[PROBABILITIES], metadata={ENTRY: metadata})
+    network, outputs = model.pixel_network, [PROBABILITIES]
+    if features and model.compares_features:
+        network, outputs = model.familiarity_network, [PROBABILITIES, POOLED]
+    content = to_litert(network, outputs=outputs, metadata={ENTRY: metadata})
     labels = "".join(f"{' '.join(label.split())}\n" for label in model.labels)
     return with_files(content, {LABELS_FILE: labels.encode(), ABOUT_FILE: about_bytes(model)})
 

@@ -39,6 +39,8 @@ class ImageMetadata:
         Side of the input.
     label_file, about_file : str
         Names of the files in the zip.
+    outputs : int, optional
+        1, or 2 where the features come after the probabilities.
     """
 
     name: str
@@ -49,6 +51,7 @@ class ImageMetadata:
     size_px: int
     label_file: str
     about_file: str
+    outputs: int = 1
 
 
 def image_metadata(content: ImageMetadata) -> bytes:
@@ -95,7 +98,10 @@ def image_metadata(content: ImageMetadata) -> bytes:
             6: _vector(b, labels),
         },
     )
-    graph = _table(b, 7, offsets={2: _vector(b, picture), 3: _vector(b, scores)})
+    made = [scores]
+    if content.outputs == 2:
+        made.append(_table(b, 7, offsets={0: b.CreateString("features")}))
+    graph = _table(b, 7, offsets={2: _vector(b, picture), 3: _vector(b, *made)})
     about = _file(b, content.about_file, "The whole contract in JSON.", _DESCRIPTIONS)
     root = _table(
         b,
@@ -155,10 +161,11 @@ def _table(
     return int(b.EndObject())
 
 
-def _vector(b: flatbuffers.Builder, offset: int) -> int:
-    """Write a vector with one table."""
-    b.StartVector(4, 1, 4)
-    b.PrependUOffsetTRelative(offset)
+def _vector(b: flatbuffers.Builder, *offsets: int) -> int:
+    """Write a vector of tables."""
+    b.StartVector(4, len(offsets), 4)
+    for offset in reversed(offsets):
+        b.PrependUOffsetTRelative(offset)
     return int(b.EndVector())
 
 

@@ -6,7 +6,7 @@ const TEXTS = {
     lead: 'Choose pictures, drop them anywhere on this page, or use the camera.',
     choose: 'Choose pictures', camera: 'Use the camera', stop: 'Stop the camera',
     loading: 'Getting ready …', ready: 'Ready.', working: 'Looking …',
-    none: 'None of these', threshold: '“None of these” below',
+    none: 'None of these', threshold: '“None of these” when less familiar than',
     private: 'Everything is computed in this browser. Pictures do not leave this computer.',
     checked: (difference, backend) =>
       `Checked at start: the same answers as in Teachdeck, within ${difference} (${backend}).`,
@@ -21,7 +21,7 @@ const TEXTS = {
     lead: '选择图片，把图片拖到本页任意位置，或使用摄像头。',
     choose: '选择图片', camera: '使用摄像头', stop: '停止摄像头',
     loading: '正在准备……', ready: '准备就绪。', working: '正在识别……',
-    none: '都不是', threshold: '低于此概率即“都不是”',
+    none: '都不是', threshold: '熟悉程度低于此值即“都不是”',
     private: '所有计算都在本浏览器中进行，图片不会离开这台电脑。',
     checked: (difference, backend) => `启动时已检查：与 Teachdeck 的答案一致，相差不超过 ${difference}（${backend}）。`,
     differs: (difference) => `此浏览器算出的答案与 Teachdeck 不同：某个概率相差 ${difference}。请换一个浏览器。`,
@@ -38,12 +38,20 @@ const $ = (id) => document.getElementById(id);
 const contract = JSON.parse($('contract').textContent);
 const rule = contract.preprocessing;
 let language = navigator.language.toLowerCase().startsWith('zh') ? 'zh' : 'en';
-let threshold = contract.threshold ?? 0;
+const familiar = JSON.parse($('familiar').textContent);
+const centre = familiar && floats(familiar.centre);
+const references = familiar && floats(familiar.references);
+let threshold = contract.rejection.threshold ?? -1;
 let model = null;
 let stream = null;
-let shown = null; // the probabilities that are on the page
+let shown = null; // the answer that is on the page: {probabilities, familiarity}
 let status = ['loading'];
 let checked = null;
+
+function floats(base64) {
+  const letters = atob(base64);
+  return new Float32Array(Uint8Array.from(letters, (letter) => letter.charCodeAt(0)).buffer);
+}
 
 function text(key, ...values) {
   const entry = TEXTS[language][key];
@@ -76,15 +84,31 @@ function share(probability) {
     maximumFractionDigits: 1}).format(probability);
 }
 
-function answerOf(probabilities) {
-  const best = Math.max(...probabilities);
-  return best < threshold ? text('none') : contract.labels[probabilities.indexOf(best)];
+function answerOf({probabilities, familiarity}) {
+  if (familiarity < threshold) return text('none');
+  return contract.labels[probabilities.indexOf(Math.max(...probabilities))];
 }
 
-function show(probabilities) {
-  shown = probabilities;
+/** Returns how like the nearest taught sample a picture is: a cosine, 1 at most. */
+function similarity(features) {
+  const size = centre.length;
+  const offset = features.map((value, index) => value - centre[index]);
+  const length = Math.max(Math.hypot(...offset), 1e-12);
+  let best = -1;
+  for (let start = 0; start < references.length; start += size) {
+    let product = 0;
+    for (let k = 0; k < size; k++) product += references[start + k] * offset[k];
+    best = Math.max(best, product / length);
+  }
+  return best;
+}
+
+function show(answer) {
+  const {probabilities} = answer;
+  shown = answer;
   $('result').hidden = false;
-  $('answer').textContent = answerOf(probabilities);
+  $('result').dataset.familiarity = answer.familiarity;
+  $('answer').textContent = answerOf(answer);
   const order = [...probabilities.keys()].sort((a, b) => probabilities[b] - probabilities[a] || a - b);
   $('scores').replaceChildren(...order.map((index) => {
     const row = document.createElement('li');
@@ -103,7 +127,7 @@ function show(probabilities) {
     row.children[2].append(bar);
     return row;
   }));
-  $('limit-value').textContent = share(threshold);
+  $('limit-value').textContent = threshold.toFixed(2);
 }
 
 /** Returns a file's pixels the right way up, over white, colour profiles ignored. */
@@ -133,14 +157,19 @@ async function predict({data, width, height}) {
   return ask(resizeRgba(data, width, height, box, rule.input_size_px, rule.interpolation));
 }
 
-/** Returns the probabilities for bytes R, G, B of the network's size. */
+/** Returns the probabilities, and how familiar they are, for bytes R, G, B of the network's size. */
 async function ask(pixels) {
   const size = rule.input_size_px;
-  const output = tf.tidy(() => model.predict(tf.tensor(Float32Array.from(pixels), [1, size, size, 3])));
+  const outputs = tf.tidy(() => {
+    const made = model.predict(tf.tensor(Float32Array.from(pixels), [1, size, size, 3]));
+    return Array.isArray(made) ? made : [made];
+  });
   try {
-    return [...await output.data()];
+    const [probabilities, features] = await Promise.all(outputs.map(async (o) => [...await o.data()]));
+    const familiarity = features ? similarity(features) : Math.max(...probabilities);
+    return {probabilities, familiarity};
   } finally {
-    output.dispose();
+    tf.dispose(outputs);
   }
 }
 
@@ -156,15 +185,15 @@ async function lookAt(files) {
         say('noPicture', file.name);
         continue;
       }
-      const probabilities = await predict(picture);
+      const answer = await predict(picture);
       if (index === 0) {
         URL.revokeObjectURL($('picture').src);
         $('picture').src = URL.createObjectURL(file);
         $('picture').hidden = false;
-        show(probabilities);
+        show(answer);
       }
       if (files.length > 1) {
-        list(file.name, `${answerOf(probabilities)} · ${share(Math.max(...probabilities))}`);
+        list(file.name, `${answerOf(answer)} · ${share(Math.max(...answer.probabilities))}`);
       }
       say('ready');
     } catch (error) {
@@ -198,8 +227,8 @@ async function startCamera() {
   translate();
   while (stream && video.srcObject) {
     if (video.videoWidth) {
-      const probabilities = await predict(pixelsOf(video, video.videoWidth, video.videoHeight));
-      if (stream) show(probabilities);
+      const answer = await predict(pixelsOf(video, video.videoWidth, video.videoHeight));
+      if (stream) show(answer);
     }
     await new Promise((resolve) => requestAnimationFrame(resolve));
   }
@@ -252,8 +281,8 @@ function goldenPicture() {
 
 async function differenceFromTeachdeck() {
   const expected = contract.golden[0].probabilities;
-  const received = await ask(goldenPicture());
-  return Math.max(...expected.map((value, index) => Math.abs(value - received[index])));
+  const {probabilities} = await ask(goldenPicture());
+  return Math.max(...expected.map((value, index) => Math.abs(value - probabilities[index])));
 }
 
 async function start() {
@@ -285,7 +314,8 @@ async function start() {
   translate();
 }
 
-$('limit').hidden = contract.threshold === null;
+$('limit').hidden = contract.rejection.threshold === null;
+$('threshold').min = familiar ? -1 : 0;
 $('threshold').value = threshold;
 $('threshold').addEventListener('input', (event) => {
   threshold = Number(event.target.value);

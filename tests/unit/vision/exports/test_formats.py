@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from dataclasses import replace
 from typing import Any
 
 import flatbuffers.table
@@ -18,8 +19,9 @@ from core.imaging import Preprocessing
 from core.tfjs.read import read_model
 from core.vision.exports import FORMATS, ExportOptions, PictureModel, export_model, predict_bytes
 from core.vision.exports import tfjs as tfjs_format
-from core.vision.exports.export import check_answers
+from core.vision.exports.export import GOLDEN_TOLERANCE, check_answers
 from core.vision.exports.teachable_machine import image_size_px
+from core.vision.head import Rejection
 from tests.picture_models import LABELS, LITE, MOBILENET, picture_model
 
 WITHOUT_KERAS = [name for name, row in FORMATS.items() if not row.needs_keras]
@@ -63,7 +65,7 @@ def test_an_export_answers_as_the_model_does(
     model = models[case]
     stages: list[str] = []
     export = export_model(model, format_id, progress=lambda stage, part: stages.append(stage))
-    assert export.report.max_difference < 2e-5
+    assert export.report.max_difference <= GOLDEN_TOLERANCE
     assert stages == ["write", "check", "done"]
     name, content, mime = export.download()
     assert name.endswith(FORMATS[format_id].suffix)
@@ -81,10 +83,12 @@ def test_the_made_up_answers_tell_models_apart(models: dict[str, PictureModel]) 
 
 @pytest.mark.parametrize("format_id", WITHOUT_KERAS)
 def test_labels_and_preprocessing_are_inside(small: PictureModel, format_id: str) -> None:
-    export = export_model(small, format_id, options=ExportOptions(threshold=0.4))
+    small = replace(small, rejection=Rejection("probability", 0.4))
+    export = export_model(small, format_id, options=ExportOptions(name="Other"))
     contract = contract_in(export.files, format_id)
     assert contract["labels"] == list(LABELS)
-    assert contract["threshold"] == 0.4
+    assert contract["name"] == "Other"
+    assert contract["rejection"]["threshold"] == 0.4
     assert Preprocessing.from_dict(contract["preprocessing"]) == small.preprocessing
     assert np.abs(contract["golden"][1]["probabilities"] - small.golden_answers[1]).max() < 1e-6
 
@@ -245,7 +249,7 @@ class Fields:
 
 def test_class_names_cannot_end_the_script_that_holds_them(small: PictureModel) -> None:
     page = export_model(small, "page").files["index.html"].decode()
-    assert page.count("</script>") == 4
+    assert page.count("</script>") == 5
     assert "<b>" not in page
 
 
