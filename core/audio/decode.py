@@ -38,6 +38,9 @@ _CLIPPED = 0.999
 _CLIPPED_SHARE = 0.01
 _OFFSET = 0.05
 _DAMAGED_PACKETS_IN_A_ROW = 100
+# Shorter than the file's own word by more than coders' rounding: its end is missing.
+_WHOLE_SHARE = 0.98
+_WHOLE_SLACK_S = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +163,10 @@ class AudioStream:
         self._notes: dict[str, Note] = {}
         self._state = _Statistics()
         try:
-            self._container, self._stream = _open(source, self._resources)
+            file = _file(source, self._resources)
+            self._container, self._stream = _open(file, self._resources)
+            if _wav_is_cut(file):
+                self._note("audio.note_truncated")
         except BaseException:
             self._resources.close()
             raise
@@ -201,6 +207,9 @@ class AudioStream:
                 waiting, count = [], 0
         if total == 0:
             raise AudioError("audio.no_samples", format=self.format)
+        said_s = self.duration_s or 0.0
+        if total / self.rate_hz < _WHOLE_SHARE * said_s - _WHOLE_SLACK_S:
+            self._note("audio.note_truncated")
         if count:
             yield np.concatenate(waiting)
 
@@ -285,9 +294,8 @@ class _Statistics:
         return tuple(found)
 
 
-def _open(source: SoundSource, resources: ExitStack) -> tuple[Any, Any]:
+def _open(file: BinaryIO, resources: ExitStack) -> tuple[Any, Any]:
     """Return the container and its stream of sound, both checked."""
-    file = _file(source, resources)
     head = file.read(512)
     file.seek(0)
     if not head:
@@ -334,9 +342,24 @@ def _file(source: SoundSource, resources: ExitStack) -> BinaryIO:
         raise AudioError("audio.unreadable", reason=reason) from error
 
 
+def _wav_is_cut(file: BinaryIO) -> bool:
+    """Say whether a WAV file has fewer bytes than its first header says; FFmpeg does not tell."""
+    at = file.tell()
+    file.seek(0)
+    head = file.read(8)
+    size = file.seek(0, io.SEEK_END)
+    file.seek(at)
+    said = int.from_bytes(head[4:8], "little")
+    # Programs that write to a pipe cannot know the length and put a largest number.
+    return head[:4] == b"RIFF" and size < said + 8 < 1 << 31
+
+
 def _unreadable(head: bytes) -> AudioError:
     """Return the error that says what a file is instead of sound."""
     if head.startswith((b"RIFF", b"RF64", b"fLaC", b"OggS", b"ID3", b"FORM", b"\x1aE\xdf\xa3")):
+        return AudioError("audio.damaged")
+    if head[4:8] == b"ftyp" and head[8:12] not in (b"heic", b"heix", b"mif1", b"avif"):
+        # The table that tells where the sound is lies at the end of such files.
         return AudioError("audio.damaged")
     if head.startswith((b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF", b"PK\x03\x04", b"BM")):
         return AudioError("audio.other_file")

@@ -24,7 +24,13 @@ from core.pretrained.plans import Plan, Planner, published_weights, unreadable
 from core.pretrained.sources import Located, Sources, package_missing
 from core.pretrained.status import ModelStatus
 from core.pretrained.truncate import EMBEDDING
-from core.pretrained.user_models import Signature, UserModel, find_user_models, signature
+from core.pretrained.user_models import (
+    Signature,
+    UserModel,
+    find_user_models,
+    names_words,
+    signature,
+)
 
 __all__ = ["DEFAULT_MODEL", "ModelStatus", "ModelStore"]
 
@@ -227,7 +233,8 @@ class ModelStore:
 
     def _user_models(self) -> tuple[UserModel, ...]:
         official = {entry.file_name for entry in self._catalog.values()}
-        return find_user_models(self._user_folders, not_named=official)
+        found = find_user_models(self._user_folders, not_named=official)
+        return tuple(model for model in found if not names_words(model.path))
 
     def _user_status(self, model: UserModel) -> ModelStatus:
         try:

@@ -10,9 +10,19 @@ from pathlib import Path
 
 from core.errors import ModelError
 from core.pretrained.labels import labels, read_labels
-from core.tfjs.limits import MAX_FILE_BYTES
+from core.tfjs.files import read_file
+from core.tfjs.limits import MAX_FILE_BYTES, parse_json
+from core.tfjs.model import SIDE_METADATA
 
-__all__ = ["Signature", "UserModel", "find_user_models", "labels_for", "path_digest", "signature"]
+__all__ = [
+    "Signature",
+    "UserModel",
+    "find_user_models",
+    "labels_for",
+    "names_words",
+    "path_digest",
+    "signature",
+]
 
 _FILE_ENDINGS = (".h5", ".hdf5", ".keras")
 _MODEL_JSON = "model.json"
@@ -76,6 +86,31 @@ def find_user_models(
             title = " ".join(re.sub(r"[^\w.+-]|_", " ", name).split())
             models.append(UserModel(model_id, title[:_MAX_TITLE_LENGTH] or "model", path))
     return tuple(models)
+
+
+def names_words(path: Path) -> bool:
+    """Say whether a model's folder has the metadata.json of a speech model.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+
+    Returns
+    -------
+    bool
+    """
+    side = path / SIDE_METADATA
+    if not side.is_file():
+        return False
+    try:
+        metadata = parse_json(read_file(side), name=SIDE_METADATA)
+    except ModelError:
+        return False
+    if not isinstance(metadata, dict):
+        return False
+    # Teachable Machine's picture exports have labels and the name of another package.
+    is_speech = "words" in metadata or "wordLabels" in metadata
+    return is_speech or "tfjsSpeechCommandsVersion" in metadata
 
 
 def _candidates(folder: Path) -> Iterator[tuple[Path, str]]:

@@ -16,7 +16,7 @@ import numpy as np
 from core.errors import ModelError, Note, TeachdeckError, UsageError
 from core.home import teachdeck_home, user_model_folders
 from core.pretrained.download import Opener, Progress, RemoteFile, fetch
-from core.pretrained.user_models import Signature, find_user_models, signature
+from core.pretrained.user_models import Signature, find_user_models, names_words, signature
 from core.speech.model import SpeechModel
 from core.speech.read import read_metadata, read_speech_model, word_labels
 from core.tfjs.files import read_file
@@ -204,7 +204,7 @@ class SpeechModelStore:
             found[BUNDLED_ID] = (self._bundled, "Teachdeck 18 words", "bundled")
         for user_model in find_user_models(self._user_folders):
             # A picture model has no metadata.json with words.
-            if user_model.path.is_dir() and _is_speech(user_model.path):
+            if user_model.path.is_dir() and names_words(user_model.path):
                 found[user_model.model_id] = (user_model.path, user_model.title, "user")
         for model_id, (_, title) in _OFFICIAL.items():
             folder = self._downloads / model_id
@@ -269,18 +269,6 @@ def load_model(
     if os.sep in named or path.exists():
         return read_speech_model(path, model_id=path.name, title=path.name)
     return store.load(named, progress=progress)
-
-
-def _is_speech(folder: Path) -> bool:
-    """Say whether a model's folder has metadata with words; damaged metadata counts as such."""
-    side = folder / SIDE_METADATA
-    if not side.is_file():
-        return False
-    try:
-        metadata = read_metadata(side)
-    except ModelError:
-        return True
-    return "wordLabels" in metadata or "words" in metadata
 
 
 def _status(model_id: str, path: Path, title: str, source: str) -> SpeechModelStatus:
