@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from core.vision.classify import decode_side_px
 from core.vision.exports.source import PictureModel
 
 __all__ = ["ABOUT_FILE", "README_FILE", "about", "about_bytes", "readme"]
@@ -20,9 +21,11 @@ _DECODING = (
     "ignored; grey becomes RGB; of an animation the first frame is used"
 )
 _RESIZING = (
-    "the region is resampled straight to input_size_px squared with Pillow's filter of that name "
-    "(antialiased: Image.resize(size, resample, box) on 8-bit RGB); center_crop takes a centred "
-    "square of crop_fraction times the shorter side, squeeze the whole picture"
+    "a picture whose shorter side has k times reduce_to_px pixels, k a whole number above 1, is "
+    "first averaged over blocks of k x k pixels (a JPEG decoder may do it); then the region is "
+    "resampled straight to input_size_px squared with Pillow's filter of that name (antialiased: "
+    "Image.resize(size, resample, box) on 8-bit RGB); center_crop takes a centred square of "
+    "crop_fraction times the shorter side, squeeze the whole picture"
 )
 
 
@@ -53,6 +56,7 @@ def about(model: PictureModel) -> dict[str, Any]:
         "backbone": model.backbone,
         "licence": model.licence,
         "preprocessing": model.preprocessing.to_dict(),
+        "reduce_to_px": decode_side_px(model.preprocessing),
         "decoding": _DECODING,
         "resizing": _RESIZING,
         "scaling": "inside the model: it takes RGB pixels of 0 to 255",
@@ -103,7 +107,7 @@ def readme(model: PictureModel, how: str) -> bytes:
     rejection = rejection_rule(model)
     threshold = []
     if rejection["threshold"] is not None:
-        threshold = [f"4. {rejection['rule'].capitalize()}, {rejection['threshold']:.3f}."]
+        threshold = [f"5. {rejection['rule'].capitalize()}, {rejection['threshold']:.3f}."]
     square = f"image.resize(({size}, {size}), Image.Resampling.{contract.interpolation.upper()}"
     lines = [
         f"# {model.name}",
@@ -113,10 +117,12 @@ def readme(model: PictureModel, how: str) -> bytes:
         "## What the model sees",
         "",
         f"1. The picture is decoded to 8-bit RGB: {_DECODING}.",
-        f"2. Of it, {region} is resampled to {size} x {size} pixels with Pillow's antialiased",
+        f"2. If its shorter side has k times {decode_side_px(contract)} pixels or more, blocks of",
+        "   k x k pixels are averaged to one, k the largest such whole number.",
+        f"3. Of it, {region} is resampled to {size} x {size} pixels with Pillow's antialiased",
         f"   {contract.interpolation} filter: `{square}, box=...)`. Another resize gives other",
         "   answers.",
-        f"3. Scaling, `(pixel - {contract.offset:g}) / {contract.scale:g}`, is inside the model",
+        f"4. Scaling, `(pixel - {contract.offset:g}) / {contract.scale:g}`, is inside the model",
         "   unless it says otherwise above.",
         *threshold,
         "",

@@ -152,9 +152,8 @@ function pixelsOf(source, width, height) {
   return context.getImageData(0, 0, width, height);
 }
 
-async function predict({data, width, height}) {
-  const box = regionOf(width, height, rule);
-  return ask(resizeRgba(data, width, height, box, rule.input_size_px, rule.interpolation));
+function predict(picture) {
+  return ask(seenByNetwork(picture, rule, contract.reduce_to_px));
 }
 
 /** Returns the probabilities, and how familiar they are, for bytes R, G, B of the network's size. */
@@ -190,6 +189,7 @@ async function lookAt(files) {
         URL.revokeObjectURL($('picture').src);
         $('picture').src = URL.createObjectURL(file);
         $('picture').hidden = false;
+        $('picture').dataset.name = file.name;
         show(answer);
       }
       if (files.length > 1) {

@@ -115,6 +115,45 @@ function resizeRgba(data, width, height, box, size, interpolation) {
   return alongY(narrow, 3, size, rows);
 }
 
+/**
+ * Averages blocks of factor * factor pixels to one, as Pillow's Image.reduce(factor) does.
+ *
+ * Blocks at the right and lower edge may be smaller. Takes and returns R, G, B, A; alpha is lost.
+ */
+function reduceRgba({data, width, height}, factor) {
+  if (factor < 2) return {data, width, height};
+  const across = Math.ceil(width / factor), down = Math.ceil(height / factor);
+  const output = new Uint8ClampedArray(across * down * 4);
+  for (let row = 0, at = 0; row < down; row++) {
+    const bottom = Math.min(height, (row + 1) * factor);
+    for (let column = 0; column < across; column++, at += 4) {
+      const right = Math.min(width, (column + 1) * factor);
+      const count = (right - column * factor) * (bottom - row * factor);
+      const multiplier = Math.trunc(Math.fround(2 ** 32 / (256 * count)));
+      let red = count >> 1, green = red, blue = red;
+      for (let y = row * factor; y < bottom; y++) {
+        for (let x = column * factor, source = (y * width + x) * 4; x < right; x++, source += 4) {
+          red += data[source];
+          green += data[source + 1];
+          blue += data[source + 2];
+        }
+      }
+      output[at] = Math.floor((red * multiplier) / 2 ** 24);
+      output[at + 1] = Math.floor((green * multiplier) / 2 ** 24);
+      output[at + 2] = Math.floor((blue * multiplier) / 2 ** 24);
+    }
+  }
+  return {data: output, width: across, height: down};
+}
+
+/** Returns what the network sees of an RGBA picture: bytes R, G, B of its own size. */
+function seenByNetwork(picture, rule, reduceToPx) {
+  const shorter = Math.min(picture.width, picture.height);
+  const {data, width, height} = reduceRgba(picture, Math.max(1, Math.trunc(shorter / reduceToPx)));
+  const box = regionOf(width, height, rule);
+  return resizeRgba(data, width, height, box, rule.input_size_px, rule.interpolation);
+}
+
 /** Returns [left, top, right, bottom] in pixels of what the network sees. */
 function regionOf(width, height, rule) {
   if (rule.resize === 'squeeze') return [0, 0, width, height];
