@@ -8,12 +8,12 @@ from typing import Any
 from core.vision.classify import decode_side_px
 from core.vision.exports.source import PictureModel
 
-__all__ = ["ABOUT_FILE", "README_FILE", "about", "about_bytes", "readme"]
+__all__ = ["ABOUT_FILE", "FORMAT", "README_FILE", "about", "about_bytes", "readme"]
 
 ABOUT_FILE = "teachdeck.json"
 README_FILE = "README.md"
 
-_FORMAT = "teachdeck-picture-model"
+FORMAT = "teachdeck-picture-model"
 _VERSION = 1
 
 _DECODING = (
@@ -48,7 +48,7 @@ def about(model: PictureModel) -> dict[str, Any]:
         for number, row in enumerate(model.golden_answers.tolist())
     ]
     return {
-        "format": _FORMAT,
+        "format": FORMAT,
         "version": _VERSION,
         "name": model.name,
         "labels": list(model.labels),

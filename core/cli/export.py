@@ -1,0 +1,104 @@
+"""``python -m core export``: write a taught picture model in another format."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from core.errors import UsageError
+from core.home import teachdeck_home, user_model_folders
+from core.pretrained.store import ModelStore
+from core.vision.exports import FORMATS, Export, ExportOptions, export_model, picture_model
+from core.vision.imports import import_picture_model
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options to its parser."""
+    listed = "; ".join(f"{row.id}: {row.title}" for row in FORMATS.values())
+    parser.add_argument(
+        "model",
+        type=Path,
+        help="a Teachable Machine export, a layers model, or a head alone (zip, folder or file)",
+    )
+    parser.add_argument("output", type=Path, help="a folder, or a file with the format's ending")
+    parser.add_argument("--to", required=True, choices=list(FORMATS), metavar="FORMAT", help=listed)
+    parser.add_argument("--name", help="the model's name (default: the input's)")
+    parser.add_argument("--labels", metavar="A,B,C", help="names of the classes, by commas")
+    parser.add_argument("--backbone", metavar="ID", help="the network that a head alone reads")
+    parser.add_argument("--overwrite", action="store_true", help="replace what is there")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Export the model and print what was written.
+
+    Returns
+    -------
+    int
+        0: what is not the same model after writing raises.
+
+    Raises
+    ------
+    UsageError
+        If the input is missing or the output may not be replaced.
+    """
+    source: Path = arguments.model
+    if not source.exists():
+        raise UsageError("convert.input_missing", path=str(source))
+    single = arguments.output.suffix == FORMATS[arguments.to].suffix
+    _check_output(arguments.output, single=single, overwrite=arguments.overwrite)
+    store = ModelStore(teachdeck_home(), user_model_folders())
+    labels = None if arguments.labels is None else arguments.labels.split(",")
+    imported = import_picture_model(source, store, backbone_id=arguments.backbone, labels=labels)
+    name = arguments.name or source.resolve().stem
+    model = picture_model(imported.taught, imported.network, name=name)
+    export = export_model(model, arguments.to, options=ExportOptions(name=name))
+    files = _write(export, arguments.output, single=single)
+    notes = [note.message for note in (*imported.notes, *export.report.notes)]
+    if arguments.json:
+        print(json.dumps(_document(export, files, notes), ensure_ascii=False))
+        return 0
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+    for path, size in files.items():
+        print(f"{path}  {size:,} bytes")
+    print(
+        f"{export.report.pictures} golden pictures: probabilities within "
+        f"{export.report.max_difference:.1e}"
+    )
+    return 0
+
+
+def _check_output(path: Path, *, single: bool, overwrite: bool) -> None:
+    if path.exists() and (single or path.is_file() or any(path.iterdir())) and not overwrite:
+        raise UsageError("export.output_exists", path=str(path))
+    if path.is_dir() == single and path.exists():
+        raise UsageError("export.output_exists", path=str(path))
+
+
+def _write(export: Export, output: Path, *, single: bool) -> dict[str, int]:
+    if single:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_bytes(export.content)
+        return {str(output): len(export.content)}
+    output.mkdir(parents=True, exist_ok=True)
+    for name, content in export.files.items():
+        (output / name).write_bytes(content)
+    return {str(output / name): len(content) for name, content in export.files.items()}
+
+
+def _document(export: Export, files: Mapping[str, int], notes: list[str]) -> dict[str, object]:
+    report = export.report
+    return {
+        "format": report.format,
+        "files": dict(files),
+        "max_difference": report.max_difference,
+        "pictures": report.pictures,
+        "seconds": report.seconds,
+        "notes": notes,
+    }
