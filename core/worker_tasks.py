@@ -1,0 +1,40 @@
+"""What the worker process may be asked to do, and how arrays travel to it and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["TASKS", "Report", "Stopped", "load_arrays", "save_arrays"]
+
+Report = Callable[[dict[str, Any]], None]
+Stopped = Callable[[], bool]
+
+TASKS: dict[str, str] = {
+    "train_head": "core.train_head:train_head",
+}
+"""Task -> "module:function". A function takes (request, arrays, report, stopped) and returns
+(answer, arrays); it calls `report` with plain JSON values a few times a second and ends soon,
+with ``{"stopped": True}`` in its answer, once `stopped` returns True. A new task is a row."""
+
+
+def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write arrays of any names into one file."""
+    # Names may hold slashes, so they are numbered and listed apart.
+    names = list(arrays)
+    numbered: dict[str, Any] = {
+        str(index): np.asarray(arrays[name]) for index, name in enumerate(names)
+    }
+    with path.open("wb") as file:
+        np.savez(file, names=np.array(names, dtype=np.str_), **numbered)
+
+
+def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a file that the other side wrote; pickled ones are refused."""
+    with np.load(path, allow_pickle=False) as content:
+        names = [str(name) for name in content["names"]]
+        return {name: content[str(index)] for index, name in enumerate(names)}
