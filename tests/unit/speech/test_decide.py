@@ -159,8 +159,8 @@ QUIET = said(0, 10)
 def test_a_word_is_heard_once_however_long_its_score_stays() -> None:
     events = decide(track(steps=[*QUIET, *said(2, 30), *QUIET]), SmoothMode())
     assert [event.word for event in events] == ["left"]
-    # Two of three smoothed scores must be the word's.
-    assert events[0].time_s == pytest.approx(1.2)
+    # Three of the four scores that are averaged must be the word's.
+    assert events[0].time_s == pytest.approx(1.3)
 
 
 def test_a_word_is_heard_again_after_its_score_fell() -> None:
@@ -186,7 +186,7 @@ def test_within_the_refractory_time_no_other_word_is_heard() -> None:
 
 
 def test_a_word_has_its_own_threshold() -> None:
-    steps = [*QUIET, *[one_hot(2, 0.7)] * 6, *QUIET, *[one_hot(3, 0.7)] * 6]
+    steps = [*QUIET, *[one_hot(2, 0.75)] * 6, *QUIET, *[one_hot(3, 0.75)] * 6]
     mode = SmoothMode(threshold=0.6, thresholds={"left": 0.9})
     assert [event.word for event in decide(track(steps=steps), mode)] == ["right"]
 
