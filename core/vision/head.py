@@ -26,6 +26,7 @@ __all__ = [
     "Rejection",
     "pool_features",
     "softmax",
+    "unit_vectors",
 ]
 
 Array = NDArray[np.float32]
