@@ -108,6 +108,7 @@ function show(answer) {
   shown = answer;
   $('result').hidden = false;
   $('result').dataset.familiarity = answer.familiarity;
+  $('result').classList.toggle('rejected', answer.familiarity < threshold);
   $('answer').textContent = answerOf(answer);
   const order = [...probabilities.keys()].sort((a, b) => probabilities[b] - probabilities[a] || a - b);
   $('scores').replaceChildren(...order.map((index) => {
@@ -193,7 +194,8 @@ async function lookAt(files) {
         show(answer);
       }
       if (files.length > 1) {
-        list(file.name, `${answerOf(answer)} · ${share(Math.max(...answer.probabilities))}`);
+        list(file.name, answer.familiarity < threshold
+          ? text('none') : `${answerOf(answer)} · ${share(Math.max(...answer.probabilities))}`);
       }
       say('ready');
     } catch (error) {
