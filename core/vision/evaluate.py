@@ -174,7 +174,7 @@ def _held_out_logits(
 
 def _reduced(features: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return coordinates with the same products: as many as samples, where features are more."""
-    centred = (features - features.mean(axis=0)).astype(np.float64)
+    centred: NDArray[np.float64] = (features - features.mean(axis=0)).astype(np.float64)
     if len(features) >= features.shape[1]:
         return centred
     values, vectors = np.linalg.eigh(centred @ centred.T)
