@@ -139,6 +139,8 @@ def odd_photos() -> dict[str, bytes]:
         "picture.webp": encoded(drawn(333, 222), "WEBP", lossless=True),
         "picture.bmp": encoded(drawn(120, 90), "BMP"),
     }
+    deep = np.asarray(drawn(200, 150).convert("L")).astype(np.uint16) * 257
+    photos["sixteen bits.png"] = encoded(Image.fromarray(deep), "PNG")
     rotated = drawn(320, 200, stripes=20)
     for orientation in (3, 6, 8):
         exif = Image.Exif()

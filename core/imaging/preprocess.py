@@ -11,9 +11,10 @@ The rule, so that it can be written again in any language:
    pixel ``k`` of the picture is centred at ``k + 0.5``. The filter is bilinear (triangle,
    support 1) or bicubic (Keys, a = -0.5, support 2), stretched by ``step`` where that is above 1
    (antialiasing). Weights reach beyond the region where the picture does, are cut off at its
-   edges, and sum to 1. One axis after the other, each
-   rounded (half up) and clipped to 0..255; the library chooses the order by cost, and it shows
-   in rounding and clipping only. This is ``PIL.Image.resize(size, resample, box)`` on uint8.
+   edges, and sum to 1, kept with 22 bits after the point. One axis after the other, each
+   rounded (half up) and clipped to 0..255: rows first, but columns first where the picture gets
+   less tall by more than twice as many pixels as it gets less wide (Pillow 13; it shows in
+   rounding and clipping only). This is ``PIL.Image.resize(size, resample, box)`` on uint8.
 3. ``value = (pixel - offset) / scale`` in float32, channels R, G, B last.
 
 Cropping and resizing in one call equals "resize the shorter side to input / crop_fraction, then
