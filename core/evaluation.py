@@ -132,7 +132,9 @@ def wilson_interval(right: int, count: int) -> tuple[float, float]:
     share, z2 = right / count, _Z_95**2
     centre = (share + z2 / (2 * count)) / (1 + z2 / count)
     reach = _Z_95 / (1 + z2 / count) * math.sqrt(share * (1 - share) / count + z2 / (4 * count**2))
-    return max(0.0, centre - reach), min(1.0, centre + reach)
+    # At the ends rounding would leave a hair between the bound and certainty.
+    low = 0.0 if right == 0 else max(0.0, centre - reach)
+    return low, 1.0 if right == count else min(1.0, centre + reach)
 
 
 def check_classes(classes: Sequence[str], labels: Sequence[str], digests: Sequence[str]) -> None:
@@ -230,7 +232,7 @@ def hold_out(
         wanted = share * sum(sizes)
         taken = sum(size for group, size in zip(members, sizes, strict=True) if group in held)
         for group, size in zip(members[:-1], sizes[:-1], strict=True):
-            if taken + size / 2 <= wanted and group not in held:
+            if taken + size <= wanted + 1e-9 and group not in held:
                 held.add(group)
                 taken += size
     mask = np.isin(groups, list(held))

@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "listen": ("core.cli.listen", "say which words are in a recording"),
     "prepare": ("core.cli.prepare", "make the offline model ready"),
     "predict": ("core.cli.predict", "say what is in pictures"),
+    "teach": ("core.cli.teach", "teach a model new classes of pictures"),
 }
 
 

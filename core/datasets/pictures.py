@@ -21,6 +21,11 @@ _TINY_PX = 48
 _BLURRED = 0.012
 _LEAST_CONTRAST = 0.02
 _MOST_SKETCH_BITS = 3
+# Of 32 x 32 grey values of 0 to 255: the most by which near duplicates differ anywhere. Another
+# drawing differs by more than 100 along its edges, the same one saved again by less than 20.
+_MOST_DIFFERENCE = 40
+# A little cropping moves edges; then features that point the same way must confirm it.
+_MOST_DIFFERENCE_CONFIRMED = 90
 _ALIKE = 0.985
 
 
@@ -106,9 +111,8 @@ def picture_groups(
 ) -> NDArray[np.int64]:
     """Return a number for each sample, equal for exact and near duplicates.
 
-    Near is: perceptual hashes that differ in 3 of 64 bits at most, and features (where given)
-    that point the same way (cosine of 0.985); pictures that only look alike to one of the two
-    are kept apart.
+    Near is: perceptual hashes that differ in 3 of 64 bits at most, and miniatures that differ
+    nowhere by much, or by a little more where features (if given) point the same way.
 
     Parameters
     ----------
@@ -137,12 +141,32 @@ def picture_groups(
             continue
         near = np.bitwise_count(sketches[at + 1 :] ^ sketches[at]) <= _MOST_SKETCH_BITS
         candidates = at + 1 + np.flatnonzero(near)
-        if directions is not None and len(candidates):
-            candidates = candidates[directions[candidates] @ directions[at] >= _ALIKE]
-        for other in candidates:
-            if facts[other] is not None and group[other] != group[at]:
+        for other in candidates.tolist():
+            if group[other] != group[at] and _near(facts[at], facts[other], directions, at, other):
                 group[group == group[other]] = group[at]
     return group.astype(np.int64)
+
+
+def _near(
+    first: PictureFacts | None,
+    second: PictureFacts | None,
+    directions: NDArray[np.float32] | None,
+    at: int,
+    other: int,
+) -> bool:
+    if first is None or second is None:
+        return False
+    values = [
+        np.frombuffer(facts.miniature, np.uint8).astype(np.int16) for facts in (first, second)
+    ]
+    difference = int(np.abs(values[0] - values[1]).max())
+    if difference <= _MOST_DIFFERENCE:
+        return True
+    return (
+        directions is not None
+        and difference <= _MOST_DIFFERENCE_CONFIRMED
+        and float(directions[at] @ directions[other]) >= _ALIKE
+    )
 
 
 def _alike(

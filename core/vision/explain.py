@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +19,51 @@ from core.errors import ModelError, UsageError
 from core.vision.colormap import VIRIDIS
 
 if TYPE_CHECKING:
-    from core.pretrained.backbone import Backbone
+    from core.imaging.preprocess import Preprocessing
     from core.vision.classify import Classification
 
-__all__ = ["Explanation", "class_activation_map", "explain", "occlusion_map", "overlay"]
+__all__ = [
+    "Explainable",
+    "Explanation",
+    "class_activation_map",
+    "explain",
+    "occlusion_map",
+    "overlay",
+]
 
 _WHOLE_PICTURE = (0.0, 0.0, 1.0, 1.0)
 _MID_GREY = 127.5
+
+
+class Runs(Protocol):
+    """A network that answers by name: ``logits``, and ``feature_map`` for exact maps."""
+
+    def run(self, array: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """Return every output for a batch."""
+
+
+class Explainable(Protocol):
+    """What an explanation needs of a model; a Backbone has it."""
+
+    @property
+    def model_id(self) -> str:
+        """For messages."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the classes."""
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How pixels become the input."""
+
+    @property
+    def classifier_kernel(self) -> NDArray[np.float32] | None:
+        """Weights [c, classes] of a classifier that is linear on averaged features."""
+
+    @property
+    def model(self) -> Runs:
+        """The network."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +94,7 @@ class Explanation:
 
 
 def explain(
-    backbone: Backbone,
+    backbone: Explainable,
     classification: Classification,
     *,
     class_index: int | None = None,
@@ -66,7 +104,7 @@ def explain(
 
     Parameters
     ----------
-    backbone : Backbone
+    backbone : Explainable
         The network that made `classification`.
     classification : Classification
     class_index : int, optional
@@ -98,7 +136,7 @@ def explain(
 
 
 def class_activation_map(
-    backbone: Backbone,
+    backbone: Explainable,
     tensor: NDArray[np.float32],
     class_index: int,
     *,
@@ -110,7 +148,7 @@ def class_activation_map(
 
     Parameters
     ----------
-    backbone : Backbone
+    backbone : Explainable
         One with a `classifier_kernel`.
     tensor : ndarray of float32, shape (1, s, s, 3)
         The network's input.
@@ -141,7 +179,7 @@ def class_activation_map(
 
 
 def occlusion_map(
-    backbone: Backbone,
+    backbone: Explainable,
     tensor: NDArray[np.float32],
     class_index: int,
     *,
@@ -159,7 +197,7 @@ def occlusion_map(
 
     Parameters
     ----------
-    backbone : Backbone
+    backbone : Explainable
     tensor : ndarray of float32, shape (1, s, s, 3)
         The network's input.
     class_index : int
@@ -254,7 +292,7 @@ def overlay(
 
 
 def _log_probability(
-    backbone: Backbone, tensors: NDArray[np.float32], class_index: int
+    backbone: Explainable, tensors: NDArray[np.float32], class_index: int
 ) -> NDArray[np.float64]:
     """Return the log of the softmax for one class, from logits so that it never is -inf."""
     logits = backbone.model.run(tensors)["logits"].astype(np.float64)
@@ -278,6 +316,6 @@ def _places(length: int, patch: int, stride: int) -> list[int]:
     return places
 
 
-def _check_class(backbone: Backbone, class_index: int) -> None:
+def _check_class(backbone: Explainable, class_index: int) -> None:
     if not 0 <= class_index < len(backbone.labels):
         raise UsageError("vision.no_class", index=class_index, last=len(backbone.labels) - 1)

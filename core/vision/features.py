@@ -10,7 +10,7 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +57,8 @@ class PictureFacts:
         Of what the network sees, before scaling: equal for one picture saved twice without loss.
     sketch : int
         A perceptual hash of 64 bits, near for pictures that look alike.
+    miniature : bytes
+        32 x 32 grey values, to compare those whose hashes are near.
     sharpness : float
         Variance of the Laplacian, on grey values of 0 to 1 at one size, over their own variance:
         0 for an even area; blurred pictures are below 0.01.
@@ -68,6 +70,7 @@ class PictureFacts:
     height: int
     pixels_digest: str
     sketch: int
+    miniature: bytes = field(repr=False)
     sharpness: float
     contrast: float
 
@@ -291,6 +294,7 @@ def picture_facts(pixels: NDArray[np.uint8], width: int, height: int) -> Picture
         height,
         digest,
         _sketch(picture),
+        picture.convert("L").resize((32, 32), Image.Resampling.BOX).tobytes(),
         float(laplacian.var()) / variance if variance > 1e-6 else 0.0,
         float(np.sqrt(variance)),
     )
