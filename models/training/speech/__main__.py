@@ -40,7 +40,7 @@ def _final(work: Path, data: Path) -> None:
 def _export(work: Path, data: Path) -> None:
     from models.training.speech.publish import publish
 
-    publish(work, data, recipe.MODEL, run=work / "runs" / "final")
+    publish(work, recipe.MODEL, run=work / "runs" / "streams")
 
 
 STEPS: dict[str, tuple[Callable[[Path, Path], None], str]] = {

@@ -122,8 +122,10 @@ def _running_rows(corpus: Corpus, seed: int) -> Iterator[tuple[Clip, NDArray[np.
         if clip.source in ("running", "prompt"):
             random = np.random.default_rng((seed, number))
             sound = corpus.sound(clip).astype(np.float32) / 32768
+            # Sentences begin and end in quiet, which is where they are taken for single words.
+            sound = np.pad(sound, (RATE_HZ // 2, RATE_HZ // 4))
             step = ROW_SAMPLES * 4 // 5
-            for start in range(0, max(sound.size - ROW_SAMPLES // 2, 1), step):
+            for start in range(0, max(sound.size - ROW_SAMPLES * 3 // 4, 1), step):
                 piece = sound[start : start + ROW_SAMPLES]
                 made = floor_noise(sound, ROW_SAMPLES, random, made=True)
                 made[: piece.size] += piece

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -30,22 +31,73 @@ Rows = NDArray[np.intp]
 # What is only mixed in need not be stretched in frequency, which takes most of the time.
 _STIFF = Warp(0.12, 0.0)
 
-# Shares of a batch.
-WORDS, UNKNOWNS, NOISES = 0.63, 0.23, 0.14
-# Of the words: real recordings first, the rest fills in what is scarce.
-REAL, DIGITS, ONE_SPEAKER, VOICE = 0.86, 0.07, 0.01, 0.06
-SCARCE_REAL, SCARCE_DIGITS, SCARCE_ONE_SPEAKER, SCARCE_VOICE = 0.52, 0.24, 0.04, 0.2
-# Of the unknown.
-UNKNOWN_KINDS = {
-    "on": 0.17,
-    "off": 0.17,
-    "common": 0.15,
-    "rare": 0.1,
-    "confusable": 0.12,
-    "spliced": 0.07,
-    "running": 0.14,
-    "babble": 0.03,
-    "cut": 0.05,
+SOURCES = ("train", "digits", "one_speaker", "voice")
+
+
+@dataclass(frozen=True)
+class Mix:
+    """What a batch is made of, as shares.
+
+    Parameters
+    ----------
+    unknown, noise : float
+        Of the batch; the rest is words, every word as often as every other.
+    kinds : dict of str to float
+        Of the unknown.
+    word_sources, scarce_sources : tuple of float
+        Where words come from, in the order of ``SOURCES``: real recordings first, the rest fills
+        in what is scarce.
+    context : float
+        Of the words that have another word at the window's edge.
+    """
+
+    unknown: float
+    noise: float
+    kinds: dict[str, float]
+    word_sources: tuple[float, ...]
+    scarce_sources: tuple[float, ...]
+    context: float
+
+
+MIXES = {
+    # Clips of one second: most of the training.
+    "clips": Mix(
+        unknown=0.28,
+        noise=0.1,
+        kinds={
+            "on": 0.17,
+            "off": 0.15,
+            "common": 0.17,
+            "rare": 0.14,
+            "confusable": 0.13,
+            "spliced": 0.06,
+            "running": 0.12,
+            "babble": 0.02,
+            "cut": 0.04,
+        },
+        word_sources=(0.86, 0.07, 0.01, 0.06),
+        scarce_sources=(0.52, 0.24, 0.04, 0.2),
+        context=0.12,
+    ),
+    # At the end, running speech for a third: a word counts where it is said for itself.
+    "streams": Mix(
+        unknown=0.44,
+        noise=0.06,
+        kinds={
+            "on": 0.1,
+            "off": 0.12,
+            "common": 0.11,
+            "rare": 0.09,
+            "confusable": 0.11,
+            "spliced": 0.03,
+            "running": 0.38,
+            "babble": 0.02,
+            "cut": 0.04,
+        },
+        word_sources=(0.93, 0.05, 0.01, 0.01),
+        scarce_sources=(0.62, 0.26, 0.04, 0.08),
+        context=0.03,
+    ),
 }
 
 
@@ -62,20 +114,29 @@ class Batches:
         Windows in a batch.
     without : collection of str, optional
         Speakers whose real recordings are left out.
+    mix : str, optional
+        A key of ``MIXES``.
     """
 
     def __init__(
-        self, folder: Path, *, seed: int, size: int = 128, without: Collection[str] = ()
+        self,
+        folder: Path,
+        *,
+        seed: int,
+        size: int = 128,
+        without: Collection[str] = (),
+        mix: str = "clips",
     ) -> None:
         self.seed = seed
         self.size = size
+        self.mix = MIXES[mix]
         self._words = Bank.open(folder, "words")
         self._running = Bank.open(folder, "running")
         self._noise = Bank.open(folder, "noise")
         words = self._words
         kept = ~((words.source == "train") & np.isin(words.speaker, list(without)))
         self._rows: dict[tuple[str, str], Rows] = {}
-        for source in ("train", "digits", "one_speaker", "voice"):
+        for source in SOURCES:
             chosen = kept & (words.source == source)
             for word in np.unique(words.word[chosen]):
                 self._rows[source, str(word)] = np.flatnonzero(chosen & (words.word == word))
@@ -109,8 +170,8 @@ class Batches:
             Probabilities of the labels.
         """
         random = np.random.default_rng((self.seed, step))
-        unknown = round(self.size * UNKNOWNS)
-        noise = round(self.size * NOISES)
+        unknown = round(self.size * self.mix.unknown)
+        noise = round(self.size * self.mix.noise)
         parts: list[tuple[Batch, NDArray[np.intp]]] = [
             self._word_windows(self.size - unknown - noise, random),
             self._unknown_windows(unknown, random),
@@ -140,15 +201,10 @@ class Batches:
         return self._whole(rows, random), labels
 
     def _row_of(self, word: str, random: Generator) -> int:
-        sources = ("train", "digits", "one_speaker", "voice")
-        shares = (
-            (SCARCE_REAL, SCARCE_DIGITS, SCARCE_ONE_SPEAKER, SCARCE_VOICE)
-            if word in SCARCE
-            else (REAL, DIGITS, ONE_SPEAKER, VOICE)
-        )
-        there = np.array([(source, word) in self._rows for source in sources])
+        shares = self.mix.scarce_sources if word in SCARCE else self.mix.word_sources
+        there = np.array([(source, word) in self._rows for source in SOURCES])
         weights = np.array(shares) * there
-        source = sources[int(random.choice(4, p=weights / weights.sum()))]
+        source = SOURCES[int(random.choice(4, p=weights / weights.sum()))]
         return int(random.choice(self._rows[source, word]))
 
     def _whole(self, rows: Rows, random: Generator) -> Batch:
@@ -162,7 +218,7 @@ class Batches:
         return windows(self._words.codes[rows], start, random, Warp())
 
     def _unknown_windows(self, count: int, random: Generator) -> tuple[Batch, NDArray[np.intp]]:
-        kinds = random.choice(list(UNKNOWN_KINDS), count, p=list(UNKNOWN_KINDS.values()))
+        kinds = random.choice(list(self.mix.kinds), count, p=list(self.mix.kinds.values()))
         makers: dict[str, Callable[[int], Batch]] = {
             "spliced": lambda size: self._spliced(size, random),
             "running": lambda size: self._cut_anywhere(self._running, None, size, random, Warp()),
@@ -170,7 +226,7 @@ class Batches:
             "cut": lambda size: self._cut_words(size, random),
         }
         parts = []
-        for kind in UNKNOWN_KINDS:
+        for kind in self.mix.kinds:
             size = int((kinds == kind).sum())
             if size and kind in makers:
                 parts.append(makers[kind](size))
@@ -242,7 +298,7 @@ class Batches:
 
     def _in_context(self, speech: Batch, random: Generator) -> Batch:
         """Let the end or beginning of another word be heard at the edge of some windows."""
-        chosen = np.flatnonzero(random.random(len(speech)) < 0.12)
+        chosen = np.flatnonzero(random.random(len(speech)) < self.mix.context)
         if not chosen.size:
             return speech
         rows = random.choice(self._unknown["real"], chosen.size)
@@ -297,13 +353,18 @@ class Batches:
 
     def _spoil(self, decibels: Batch, labels: NDArray[np.intp], random: Generator) -> None:
         """Digital silence, in part or whole, as muted microphones and files' ends have it."""
-        for place in np.flatnonzero(random.random(len(decibels)) < 0.04):
-            width = int(random.integers(1, 12))
-            value = 0.0 if random.random() < 0.5 else float(random.uniform(-380, -130))
-            if random.random() < 0.5 or value == 0.0:
-                decibels[place, :width] = value
-            else:
+        for place in np.flatnonzero(random.random(len(decibels)) < 0.12):
+            kind = random.random()
+            # A tenth of all recordings are shorter than a second, so silence follows them.
+            width = int(random.integers(1, 15))
+            value = random.uniform(-150, -95) if kind < 0.8 else random.uniform(-380, -150)
+            if kind < 0.65:
                 decibels[place, FRAMES - width :] = value
+            if 0.35 < kind < 0.9:
+                decibels[place, :width] = value
+            if kind >= 0.9:
+                # Before its queue is full the original recogniser has zeros, far above speech.
+                decibels[place, : int(random.integers(1, 12))] = 0.0
         for place in np.flatnonzero((labels == NOISE) & (random.random(len(labels)) < 0.06)):
             decibels[place] = random.uniform(-120, 0) + random.normal(0, 1e-3, (FRAMES, BINS)) * (
                 random.random() < 0.5

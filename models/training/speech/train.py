@@ -48,6 +48,8 @@ class Plan:
         Weights to begin with, or ``""``.
     without : tuple of str
         Speakers to leave out.
+    mix : str
+        A key of ``MIXES``.
     checkpoint_s : float
         Seconds between checkpoints.
     """
@@ -64,13 +66,14 @@ class Plan:
     seed: int = 7
     start_from: str = ""
     without: tuple[str, ...] = field(default=())
+    mix: str = "clips"
     checkpoint_s: float = 240.0
 
 
 def _feed(folder: Path, plan: Plan, first: int, stride: int, queue: Any) -> None:
     from models.training.speech.batches import Batches
 
-    source = Batches(folder, seed=plan.seed, size=plan.batch, without=plan.without)
+    source = Batches(folder, seed=plan.seed, size=plan.batch, without=plan.without, mix=plan.mix)
     for step in range(first, plan.steps, stride):
         inputs, targets = source.batch(step)
         queue.put((inputs.astype(np.float16), targets))

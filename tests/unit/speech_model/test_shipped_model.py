@@ -52,7 +52,7 @@ def test_it_knows_the_originals_words_in_the_originals_order(metadata: dict[str,
 
 def test_every_word_has_a_threshold_that_can_be_met(metadata: dict[str, Any]) -> None:
     assert sorted(metadata["thresholds"]) == sorted(ORIGINAL_ORDER[2:])
-    assert all(0.5 <= value <= 0.95 for value in metadata["thresholds"].values())
+    assert all(0.5 <= value <= 0.97 for value in metadata["thresholds"].values())
 
 
 def test_its_weights_take_at_most_six_megabytes_of_float32() -> None:
@@ -91,11 +91,13 @@ def test_the_layers_model_gives_the_golden_outputs_too(golden: dict[str, np.ndar
     np.testing.assert_allclose(outputs["dense_2"], golden["probabilities"], atol=1e-5)
 
 
-def test_the_golden_inputs_are_normalised_recordings_of_every_word(
+def test_the_golden_inputs_are_every_word_in_a_made_voice_and_then_noise_and_silence(
     golden: dict[str, np.ndarray],
 ) -> None:
-    features = golden["features"]
-    assert features.shape[1:] == (43, 232, 1)
+    features, best = golden["features"], golden["probabilities"].argmax(axis=1)
+    assert features.shape == (24, 43, 232, 1)
     np.testing.assert_allclose(features.mean(axis=(1, 2, 3)), 0, atol=1e-4)
-    np.testing.assert_allclose(features.std(axis=(1, 2, 3)), 1, atol=1e-3)
-    assert len({int(best) for best in golden["probabilities"].argmax(axis=1)}) >= 16
+    np.testing.assert_allclose(features[:-1].std(axis=(1, 2, 3)), 1, atol=1e-3)
+    assert not features[-1].any(), "digital silence is flat"
+    assert len({int(label) for label in best[:18]}) >= 16
+    assert list(best[20:]) == [0, 0, 0, 0]

@@ -1,0 +1,222 @@
+"""Long sound for the streaming figures: running speech without the words, and words with gaps."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from models.training.speech.audio import RATE_HZ, trimmed
+from models.training.speech.corpus import FORTUNES, Corpus
+from models.training.speech.labels import TARGETS
+from models.training.speech.noises import TRAINED_PART
+from models.training.speech.synthesis import speak_many, vary
+from models.training.speech.texts import running_texts
+from models.training.speech.voices import Voice, all_voices
+
+__all__ = [
+    "EVALUATION_TEXTS",
+    "WordStream",
+    "build_negatives",
+    "negative_files",
+    "unknown_stream",
+    "word_streams",
+]
+
+# None of these files was read for training.
+EVALUATION_TEXTS = (
+    "computers definitions art humorists literature miscellaneous news platitudes politics sports "
+    "work drugs ethnic food kids linux love magic medicine pets songs-poems riddles zippy"
+)
+MADE_SENTENCES = 400
+HELD_OUT_VOICES = 24
+GAP_S = (0.3, 1.2)
+
+
+@dataclass(frozen=True)
+class WordStream:
+    """Words with gaps in noise, and when each of them ends.
+
+    Parameters
+    ----------
+    sound : ndarray of shape (samples,), float32
+        At 16 kHz.
+    words : tuple of (str, float, float)
+        Word, start and end in seconds, in the order of time.
+    """
+
+    sound: NDArray[np.float32]
+    words: tuple[tuple[str, float, float], ...]
+
+
+def _negative_voices(seed: int) -> list[Voice]:
+    held_out = [voice for voice in all_voices() if not voice.training]
+    recorded = [voice for voice in all_voices() if voice.engine != "espeak-ng"]
+    chosen = Random(seed).sample(held_out, HELD_OUT_VOICES)  # noqa: S311 - not a secret
+    return [*chosen, *recorded]
+
+
+def _one_voice(job: tuple[Path, int, Voice, list[str], float]) -> tuple[str, float]:
+    folder, place, voice, sentences, wanted_s = job
+    random = Random(place)  # noqa: S311 - not a secret
+    pieces: list[NDArray[np.int16]] = []
+    spoken = 0
+    # Only as much as is wanted is spoken: sentences are taken in portions.
+    for start in range(0, len(sentences), 20):
+        if spoken >= wanted_s * RATE_HZ:
+            break
+        lines = [vary(text, "", voice, random) for text in sentences[start : start + 20]]
+        for _, sound in speak_many(lines):
+            pause = np.zeros(int(random.uniform(0.1, 0.5) * RATE_HZ), np.int16)
+            pieces += [trimmed(sound), pause]
+            spoken += pieces[-1].size + pieces[-2].size
+    whole = np.concatenate(pieces).astype(np.float32)
+    # A quiet room, 45 dB under the voice: digital silence would be too easy.
+    noise = np.random.default_rng(place).standard_normal(whole.size).astype(np.float32)
+    whole += noise * np.sqrt((whole**2).mean()) * np.float32(10 ** (-45 / 20))
+    whole *= 16000 / np.abs(whole).max()
+    name = f"{place:02d}_{voice.engine}_{voice.name}.flac"
+    soundfile.write(folder / name, whole.astype(np.int16), RATE_HZ)
+    return name, whole.size / RATE_HZ
+
+
+def build_negatives(work: Path, *, hours: float, seed: int, processes: int = 1) -> float:
+    """Synthesise running speech that has none of the words, with voices apart from training's.
+
+    Parameters
+    ----------
+    work : pathlib.Path
+        Gets ``negatives/*.flac``, one file a voice, and their list ``negatives.tsv``.
+    hours : float
+        How much, of all voices together.
+    seed : int
+        For voices and the order of sentences.
+    processes : int
+        How many voices speak at once.
+
+    Returns
+    -------
+    float
+        Hours that were spoken.
+    """
+    folder = work / "negatives"
+    folder.mkdir(parents=True, exist_ok=True)
+    voices = _negative_voices(seed)
+    names = tuple(name for name in EVALUATION_TEXTS.split() if (FORTUNES / name).exists())
+    texts = running_texts(FORTUNES, names, seed=seed, made=MADE_SENTENCES)
+    jobs = [
+        (folder, place, voice, texts[place :: len(voices)], hours * 3600 / len(voices))
+        for place, voice in enumerate(voices)
+    ]
+    with ProcessPoolExecutor(processes) as pool:
+        made = list(pool.map(_one_voice, jobs))
+    with (work / "negatives.tsv").open("w", newline="") as file:
+        csv.writer(file, delimiter="\t").writerows(made)
+    return sum(seconds for _, seconds in made) / 3600
+
+
+def negative_files(work: Path, *, thresholds: bool) -> list[Path]:
+    """Return the files of running speech that set thresholds, or those that measure.
+
+    Parameters
+    ----------
+    work : pathlib.Path
+        As :func:`build_negatives` left it.
+    thresholds : bool
+        True for every fourth voice, False for the other three quarters.
+
+    Returns
+    -------
+    list of pathlib.Path
+    """
+    files = sorted((work / "negatives").glob("*.flac"))
+    return [path for place, path in enumerate(files) if (place % 4 == 0) == thresholds]
+
+
+def _gap(random: Random) -> int:
+    return int(random.uniform(*GAP_S) * RATE_HZ)
+
+
+def unknown_stream(corpus: Corpus, *, seed: int) -> NDArray[np.float32]:
+    """String the validation clips of unknown words together, with gaps.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    seed : int
+        For the order and the gaps.
+
+    Returns
+    -------
+    ndarray of shape (samples,), float32
+        At 16 kHz.
+    """
+    random = Random(seed)  # noqa: S311 - not a secret
+    clips = [c for c in corpus.clips if c.source == "val" and c.word not in TARGETS]
+    random.shuffle(clips)
+    pieces: list[NDArray[np.float32]] = []
+    for clip in clips:
+        pieces += [
+            corpus.sound(clip).astype(np.float32) / 32768,
+            np.zeros(_gap(random), np.float32),
+        ]
+    whole = np.concatenate(pieces)
+    noise = np.random.default_rng(seed).standard_normal(whole.size).astype(np.float32)
+    return np.asarray(whole + noise * np.float32(1e-3), np.float32)
+
+
+def word_streams(
+    corpus: Corpus, background: Path, *, seed: int, words_each: int = 60, snr_db: float = 20.0
+) -> Iterator[WordStream]:
+    """String the validation clips of the words together, with gaps, in noise.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    background : pathlib.Path
+        Noise recordings, of which only the last fifth is used.
+    seed : int
+        For the order, the gaps and the noise.
+    words_each : int
+        Words in one stream.
+    snr_db : float
+        Mean power of each word to that of the noise.
+
+    Yields
+    ------
+    WordStream
+    """
+    random = Random(seed)  # noqa: S311 - not a secret
+    clips = [c for c in corpus.clips if c.source == "val" and c.word in TARGETS]
+    random.shuffle(clips)
+    noises = sorted(background.glob("*.flac"))
+    for number, start in enumerate(range(0, len(clips), words_each)):
+        pieces: list[NDArray[np.float32]] = [np.zeros(RATE_HZ, np.float32)]
+        words: list[tuple[str, float, float]] = []
+        place = RATE_HZ
+        for clip in clips[start : start + words_each]:
+            raw = corpus.sound(clip)
+            word = trimmed(raw, below_db=25)
+            offset = (word.__array_interface__["data"][0] - raw.__array_interface__["data"][0]) // 2
+            sound = raw.astype(np.float32) / 32768
+            # One level for all: the noise is then as far under each of them.
+            loudness = np.sqrt((sound[offset : offset + word.size] ** 2).mean() + 1e-9)
+            pieces.append(sound * np.float32(0.05 / loudness))
+            begins = place + offset
+            words.append((clip.word, begins / RATE_HZ, (begins + word.size) / RATE_HZ))
+            place += sound.size
+            gap = _gap(random)
+            pieces.append(np.zeros(gap, np.float32))
+            place += gap
+        whole = np.concatenate(pieces)
+        noise, _ = soundfile.read(noises[number % len(noises)], dtype="float32")
+        noise = np.resize(noise[int(noise.size * TRAINED_PART) :], whole.size)
+        noise *= 0.05 * 10 ** (-snr_db / 20) / np.sqrt((noise**2).mean() + 1e-12)
+        yield WordStream(np.asarray(whole + noise, np.float32), tuple(words))
