@@ -14,7 +14,7 @@ from pages.components.cached import plotly
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-__all__ = ["histogram", "probability_bars", "show"]
+__all__ = ["histogram", "probability_bars", "show", "shown_text"]
 
 # One hue in two strengths: the difference is in lightness, so everybody sees it.
 _BEST = "#2a9d8f"
@@ -24,15 +24,30 @@ _ROW_PX = 50
 _LABEL_LENGTH = 34
 
 
-def show(figure: go.Figure, *, key: str, alt: str) -> None:
-    """Draw a figure in the common look; colours of text follow the visitor's theme."""
+def show(
+    figure: go.Figure, *, key: str, alt: str, legend: bool = False, zoom: bool = False
+) -> None:
+    """Draw a figure in the common look; colours of text follow the visitor's theme.
+
+    Parameters
+    ----------
+    figure : plotly.graph_objects.Figure
+    key : str
+    alt : str
+        What the chart says, for those who cannot see it.
+    legend : bool, optional
+        Name the lines above the chart.
+    zoom : bool, optional
+        Dragging magnifies a part; a double click shows all again.
+    """
     figure.update_layout(
         margin={"l": 4, "r": 4, "t": 4, "b": 4},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
-        showlegend=False,
+        showlegend=legend,
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "title": None},
         font={"size": 14, "color": _text_colour()},
-        dragmode=False,
+        dragmode="zoom" if zoom else False,
     )
     with plotly():
         st.plotly_chart(figure, key=key, alt=alt, config={"displayModeBar": False})
@@ -90,6 +105,11 @@ def histogram(
         return figure
 
 
+def shown_text(text: str) -> str:
+    """Return `text` so that Plotly, which reads markup in texts, shows it letter by letter."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
 def _text_colour() -> str:
     # Streamlit's own grey for charts is too faint on white. A page that is drawn before the
     # browser has told its theme is drawn again when it has.
@@ -99,5 +119,4 @@ def _text_colour() -> str:
 
 def _shortened(label: str) -> str:
     # Plotly reads markup in texts; the names come with a model, perhaps a stranger's.
-    short = label if len(label) <= _LABEL_LENGTH else label[: _LABEL_LENGTH - 1] + "…"
-    return short.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return shown_text(label if len(label) <= _LABEL_LENGTH else label[: _LABEL_LENGTH - 1] + "…")

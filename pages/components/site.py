@@ -43,6 +43,13 @@ PAGES: tuple[PageEntry, ...] = (
         "convertpage.page",
         "convertpage.summary",
     ),
+    PageEntry(
+        "pages/recognise_speech.py",
+        "recognise_speech",
+        ":material/mic:",
+        "speech.page",
+        "speech.summary",
+    ),
 )
 
 
