@@ -50,6 +50,13 @@ PAGES: tuple[PageEntry, ...] = (
         "speech.page",
         "speech.summary",
     ),
+    PageEntry(
+        "pages/voice_slideshow.py",
+        "voice_slideshow",
+        ":material/slideshow:",
+        "show.name",
+        "show.summary",
+    ),
 )
 
 
