@@ -3,8 +3,9 @@
     .venv/bin/python -m models.training.marks
 
 Writes ``models/demo_sets/marks.zip``, the same every time: a folder for each class, as many
-tools take it. The marks are generic and drawn here; they follow nobody's trademark: a robot with
-a square head, a fruit that is whole, a window with a frame and a sill.
+tools take it; and ``marks_to_try.zip`` with a few more that no model was trained on. The marks
+are generic and drawn here; they follow nobody's trademark: a robot with a square head, a fruit
+that is whole, a window with a frame and a sill.
 """
 
 from __future__ import annotations
@@ -18,11 +19,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-__all__ = ["CLASSES", "COUNT", "SIZE_PX", "draw_mark", "make_zip"]
+__all__ = ["CLASSES", "COUNT", "SIZE_PX", "TO_TRY", "draw_mark", "make_zip"]
 
 SIZE_PX = 128
 COUNT = 36
-TARGET = Path(__file__).resolve().parents[1] / "demo_sets" / "marks.zip"
+# Pictures of each class beyond those, for trying.
+TO_TRY = 2
+FOLDER = Path(__file__).resolve().parents[1] / "demo_sets"
+TARGET, TARGET_TO_TRY = FOLDER / "marks.zip", FOLDER / "marks_to_try.zip"
 
 _SEED = 20_261_125
 # Drawn larger and reduced once, so that edges are smooth after the rotation too.
@@ -233,7 +237,7 @@ def draw_mark(name: str, number: int) -> Image.Image:
     name : str
         A key of `CLASSES`.
     number : int
-        0 to `COUNT` - 1; colours, size, rotation, place and background follow from it.
+        From 0; colours, size, rotation, place and background follow from it.
 
     Returns
     -------
@@ -287,8 +291,13 @@ def _background(rng: np.random.Generator, main: _Colour) -> Image.Image:
     return ground
 
 
-def make_zip() -> bytes:
-    """Return the whole set as a zip with a folder for each class.
+def make_zip(numbers: range = range(COUNT)) -> bytes:
+    """Return a set as a zip with a folder for each class.
+
+    Parameters
+    ----------
+    numbers : range, optional
+        Of the pictures of each class. Defaults to the whole set to train on.
 
     Returns
     -------
@@ -297,7 +306,7 @@ def make_zip() -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name in CLASSES:
-            for number in range(COUNT):
+            for number in numbers:
                 file = io.BytesIO()
                 draw_mark(name, number).save(file, "WEBP", quality=_QUALITY, method=6)
                 entry = zipfile.ZipInfo(f"{name}/{name}-{number + 1:02d}.webp", _ZIP_DATE)
@@ -325,6 +334,8 @@ def _points(*points: tuple[float, float]) -> list[tuple[float, float]]:
 
 
 if __name__ == "__main__":
-    TARGET.parent.mkdir(parents=True, exist_ok=True)
+    FOLDER.mkdir(parents=True, exist_ok=True)
     TARGET.write_bytes(make_zip())
-    print(f"{TARGET.name}: {TARGET.stat().st_size / 1e3:.0f} kB")
+    TARGET_TO_TRY.write_bytes(make_zip(range(COUNT, COUNT + TO_TRY)))
+    for path in (TARGET, TARGET_TO_TRY):
+        print(f"{path.name}: {path.stat().st_size / 1e3:.0f} kB")
