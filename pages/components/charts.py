@@ -24,9 +24,7 @@ _ROW_PX = 50
 _LABEL_LENGTH = 34
 
 
-def show(
-    figure: go.Figure, *, key: str, alt: str, legend: bool = False, zoom: bool = False
-) -> None:
+def show(figure: go.Figure, *, key: str, alt: str, legend: bool = False) -> None:
     """Draw a figure in the common look; colours of text follow the visitor's theme.
 
     Parameters
@@ -37,18 +35,19 @@ def show(
         What the chart says, for those who cannot see it.
     legend : bool, optional
         Name the lines above the chart.
-    zoom : bool, optional
-        Dragging magnifies a part; a double click shows all again.
     """
     figure.update_layout(
         margin={"l": 4, "r": 4, "t": 4, "b": 4},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         showlegend=legend,
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "title": None},
+        legend={"orientation": "h", "x": 0, "y": 1.08, "yanchor": "bottom", "font": {"size": 12}},
         font={"size": 14, "color": _text_colour()},
-        dragmode="zoom" if zoom else False,
+        dragmode=False,
     )
+    # Streamlit's own grey for axes is fainter still.
+    for update in (figure.update_xaxes, figure.update_yaxes):
+        update(tickfont_color=_text_colour(), title_font_color=_text_colour())
     with plotly():
         st.plotly_chart(figure, key=key, alt=alt, config={"displayModeBar": False})
 

@@ -18,6 +18,7 @@ __all__ = [
     "escape_markdown",
     "language",
     "language_switch",
+    "plain_text",
     "remember_language",
     "t",
 ]
@@ -105,6 +106,12 @@ def error_text(error: TeachdeckError | Note) -> str:
     }
     template = catalogue(language()).get(error.code) or english_messages()[error.code]
     return template.format(**fields)
+
+
+def plain_text(note: TeachdeckError | Note) -> str:
+    """Return an error or note in this session's language for what shows text letter by letter."""
+    template = catalogue(language()).get(note.code) or english_messages()[note.code]
+    return template.format(**note.fields)
 
 
 def escape_markdown(text: str) -> str:

@@ -1,0 +1,167 @@
+"""The class cards of a labelled sample set: a grid of tiles that can be chosen, moved, removed.
+
+Pictures and recordings use the same cards; what a tile shows is the caller's affair. Streamlit's
+own widgets would take a rerun for every tile that is chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from pages.components.i18n import t
+
+__all__ = ["Card", "CardEvent", "Tile", "draw_cards"]
+
+_FRONTEND = Path(__file__).parent / "frontend"
+_KINDS = {
+    "add",
+    "down",
+    "move_tiles",
+    "open",
+    "page",
+    "remove",
+    "remove_tiles",
+    "rename",
+    "up",
+}
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One sample as its card shows it.
+
+    Attributes
+    ----------
+    id : str
+    src : str
+        A ``data:`` URL of a small picture.
+    title : str
+        The file's name; shown where the pointer rests, and read aloud.
+    flag : str
+        What is doubtful about the sample, or nothing.
+    """
+
+    id: str
+    src: str
+    title: str
+    flag: str = ""
+
+
+@dataclass(frozen=True)
+class Card:
+    """One class: its name, what its count says, the tiles of the page that is open, and notes."""
+
+    id: str
+    name: str
+    count: str
+    tiles: tuple[Tile, ...] = ()
+    page: int = 0
+    pages: int = 1
+    notes: tuple[str, ...] = ()
+    target: bool = False
+
+
+@dataclass(frozen=True)
+class CardEvent:
+    """What the visitor did.
+
+    Attributes
+    ----------
+    kind : str
+        ``"rename"`` (with `card` and `name`), ``"up"``, ``"down"``, ``"remove"``, ``"add"``
+        (with `card`), ``"page"`` (with `card` and `page`), ``"remove_tiles"``, ``"open"`` (with
+        `tiles`), or ``"move_tiles"`` (with `tiles`, and `card` as the target).
+    """
+
+    kind: str
+    card: str = ""
+    name: str = ""
+    page: int = 0
+    tiles: tuple[str, ...] = ()
+
+
+def draw_cards(
+    cards: Sequence[Card],
+    *,
+    key: str,
+    on_event: Callable[[CardEvent], None],
+    open_label: str = "",
+) -> None:
+    """Draw the cards.
+
+    Parameters
+    ----------
+    cards : sequence of Card
+    key : str
+    on_event : callable
+        Called before the page is drawn again, once for each thing that was done, in order. Ids
+        are as the browser sent them: they may name what is gone.
+    open_label : str, optional
+        The words for what is done with one chosen tile, such as "Try it"; none, no such button.
+    """
+    heard_key = f"{key}_heard"
+
+    def hear() -> None:
+        for entry in st.session_state[key].get("events") or []:
+            # A browser repeats an event until it learns that it was heard.
+            if entry["serial"] > st.session_state.get(heard_key, 0) and entry["kind"] in _KINDS:
+                st.session_state[heard_key] = entry["serial"]
+                on_event(_event(entry))
+
+    _component()(
+        key=key,
+        data={
+            "cards": [asdict(card) for card in cards],
+            "words": _words(open_label),
+            "heard": st.session_state.get(heard_key, 0),
+        },
+        on_events_change=hear,
+    )
+
+
+def _event(entry: dict[str, Any]) -> CardEvent:
+    return CardEvent(
+        str(entry["kind"]),
+        card=str(entry.get("card", "")),
+        name=str(entry.get("name", "")),
+        page=int(entry.get("page", 0)),
+        tiles=tuple(str(tile) for tile in entry.get("tiles", ())),
+    )
+
+
+def _words(open_label: str) -> dict[str, str]:
+    return {
+        "name": t("cards.name"),
+        "add": t("cards.add"),
+        "up": t("cards.up"),
+        "down": t("cards.down"),
+        "remove_class": t("cards.remove_class"),
+        "remove": t("cards.remove"),
+        "move": t("cards.move"),
+        "chosen": t("cards.chosen", count="{count}"),
+        "before": t("cards.before"),
+        "after": t("cards.after"),
+        "empty": t("cards.empty"),
+        "open": open_label,
+    }
+
+
+@cache
+def _texts() -> tuple[str, str]:
+    return tuple(  # type: ignore[return-value]
+        (_FRONTEND / f"sample_cards.{kind}").read_text(encoding="utf-8") for kind in ("css", "js")
+    )
+
+
+@st.cache_resource(show_spinner=False)
+def _component() -> Any:
+    css, js = _texts()
+    return st.components.v2.component(
+        "sample_cards", html='<div class="cards"></div>', css=css, js=js
+    )
