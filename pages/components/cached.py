@@ -23,11 +23,13 @@ from core.pretrained.backbone import Backbone
 from core.pretrained.labels import translated
 from core.pretrained.store import ModelStore
 from core.vision import Classification, ImageClassifier, Prediction
+from core.worker import KerasWorker
 
 __all__ = [
     "backbone_for",
     "classify_once",
     "in_language",
+    "keras_worker",
     "load_table_libraries",
     "model_store",
     "plotly",
@@ -44,6 +46,12 @@ _LIBRARIES = threading.RLock()
 def model_store() -> ModelStore:
     """Return the store of pretrained models that all sessions share."""
     return ModelStore(teachdeck_home(), user_model_folders())
+
+
+@st.cache_resource(show_spinner=False)
+def keras_worker() -> KerasWorker:
+    """Return the process that holds TensorFlow, which all sessions share; not started yet."""
+    return KerasWorker()
 
 
 @st.cache_resource(show_spinner=False)

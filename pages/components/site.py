@@ -37,25 +37,18 @@ PAGES: tuple[PageEntry, ...] = (
         "predict.summary",
     ),
     PageEntry(
+        "pages/teach_pictures.py",
+        "teach_pictures",
+        ":material/model_training:",
+        "teachpage.page",
+        "teachpage.summary",
+    ),
+    PageEntry(
         "pages/convert_models.py",
         "convert_models",
         ":material/sync_alt:",
         "convertpage.page",
         "convertpage.summary",
-    ),
-    PageEntry(
-        "pages/recognise_speech.py",
-        "recognise_speech",
-        ":material/mic:",
-        "speech.page",
-        "speech.summary",
-    ),
-    PageEntry(
-        "pages/voice_slideshow.py",
-        "voice_slideshow",
-        ":material/slideshow:",
-        "show.name",
-        "show.summary",
     ),
 )
 
