@@ -15,7 +15,14 @@ from dataclasses import dataclass
 
 import flatbuffers
 
-__all__ = ["ENTRY", "ImageMetadata", "image_metadata", "with_files"]
+__all__ = [
+    "ENTRY",
+    "FeatureMetadata",
+    "ImageMetadata",
+    "feature_metadata",
+    "image_metadata",
+    "with_files",
+]
 
 ENTRY = "TFLITE_METADATA"
 _IDENTIFIER = b"M001"
@@ -54,6 +61,28 @@ class ImageMetadata:
     outputs: int = 1
 
 
+@dataclass(frozen=True)
+class FeatureMetadata:
+    """What the metadata of a classifier says whose input is no picture.
+
+    Parameters
+    ----------
+    name, description, licence : str
+    input_name, input_description, output_description : str
+    label_file, about_file : str
+        Names of the files in the zip.
+    """
+
+    name: str
+    description: str
+    licence: str
+    input_name: str
+    input_description: str
+    output_description: str
+    label_file: str
+    about_file: str
+
+
 def image_metadata(content: ImageMetadata) -> bytes:
     """Return the metadata of an image classifier that takes pixels of 0 to 255.
 
@@ -85,6 +114,39 @@ def image_metadata(content: ImageMetadata) -> bytes:
             5: _table(b, 2, offsets={0: _floats(b, 255.0), 1: _floats(b, 0.0)}),
         },
     )
+    return _finished(b, content, picture)
+
+
+def feature_metadata(content: FeatureMetadata) -> bytes:
+    """Return the metadata of a classifier that takes features, such as a spectrogram.
+
+    Parameters
+    ----------
+    content : FeatureMetadata
+
+    Returns
+    -------
+    bytes
+        A flatbuffer with the identifier "M001".
+    """
+    b = flatbuffers.Builder(2048)
+    features = _table(b, 3, i8={0: _FEATURE}, offsets={1: _table(b, 0)})
+    entry = _table(
+        b,
+        7,
+        offsets={
+            0: b.CreateString(content.input_name),
+            1: b.CreateString(content.input_description),
+            3: features,
+        },
+    )
+    return _finished(b, content, entry)
+
+
+def _finished(
+    b: flatbuffers.Builder, content: ImageMetadata | FeatureMetadata, entry: int
+) -> bytes:
+    """Return the metadata whose one input is the table `entry`."""
     labels = _file(b, content.label_file, "One class a line.", _AXIS_LABELS)
     feature = _table(b, 0)
     scores = _table(
@@ -99,9 +161,9 @@ def image_metadata(content: ImageMetadata) -> bytes:
         },
     )
     made = [scores]
-    if content.outputs == 2:
+    if isinstance(content, ImageMetadata) and content.outputs == 2:
         made.append(_table(b, 7, offsets={0: b.CreateString("features")}))
-    graph = _table(b, 7, offsets={2: _vector(b, picture), 3: _vector(b, *made)})
+    graph = _table(b, 7, offsets={2: _vector(b, entry), 3: _vector(b, *made)})
     about = _file(b, content.about_file, "The whole contract in JSON.", _DESCRIPTIONS)
     root = _table(
         b,
