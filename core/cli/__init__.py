@@ -17,7 +17,7 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS: dict[str, tuple[str, str]] = {
     "convert": ("core.cli.convert", "convert Keras and TensorFlow.js models"),
     "evaluate": ("core.cli.evaluate", "measure a speech model on folders of recordings"),
-    "export": ("core.cli.export", "write a taught picture model in another format"),
+    "export": ("core.cli.export", "write a taught model in another format"),
     "inspect": ("core.cli.inspect", "describe a model and say what it can be converted to"),
     "listen": ("core.cli.listen", "say which words are in a recording"),
     "prepare": ("core.cli.prepare", "make the offline model ready"),

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import math
 import os
+import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from core.audio.browser_fft import BrowserFft
-from core.errors import ModelError, Note, UsageError
+from core.errors import ModelError, Note, TeachdeckError, UsageError
 from core.inference.from_keras import network_from_keras
 from core.inference.network import Network
 from core.speech.model import QUIET_FLOOR_DB, SpeechModel, speech_model
-from core.tfjs.limits import MAX_JSON_BYTES, parse_json
+from core.tfjs.files import read_file
+from core.tfjs.limits import MAX_JSON_BYTES, parse_json, read_zip
 from core.tfjs.model import SIDE_METADATA, LayersModel
 from core.tfjs.read import read_model
 
-__all__ = ["ModelSource", "network_outputs", "read_speech_model", "word_labels"]
+__all__ = ["ModelSource", "holds_words", "network_outputs", "read_speech_model", "word_labels"]
 
 ModelSource = str | os.PathLike[str] | bytes | Mapping[str, bytes]
 
@@ -118,6 +120,43 @@ def speech_model_from_layers(
         licence=_text(metadata.get("licence")),
         notes=tuple(notes),
     )
+
+
+def holds_words(path: Path) -> bool:
+    """Say whether files are a model of words: by their metadata.json, whatever else they are.
+
+    Parameters
+    ----------
+    path : Path
+        A folder, a model.json, or a zip.
+
+    Returns
+    -------
+    bool
+        False too for what cannot be read, which the reader then says.
+    """
+    try:
+        if path.is_file() and zipfile.is_zipfile(path):
+            found = _zipped_metadata(path)
+        else:
+            side = (path if path.is_dir() else path.parent) / SIDE_METADATA
+            if path.suffix == ".json" or path.is_dir():
+                found = read_metadata(side) if side.is_file() else {}
+            else:
+                found = {}
+    except (TeachdeckError, OSError, zipfile.BadZipFile):
+        return False
+    return "wordLabels" in found or "words" in found
+
+
+def _zipped_metadata(path: Path) -> Mapping[str, Any]:
+    files = read_zip(read_file(path), name=path.name[:80])
+    names = [name for name in files if PurePosixPath(name).name == SIDE_METADATA]
+    for name in names:
+        found = parse_json(files[name], name=SIDE_METADATA)
+        if isinstance(found, dict):
+            return found
+    return {}
 
 
 def word_labels(metadata: Mapping[str, Any]) -> tuple[str, ...]:
