@@ -9,32 +9,49 @@ from pathlib import Path
 
 from models.training.speech import recipe
 from models.training.speech.corpus import Corpus, build_corpus
+from models.training.speech.train import Plan
 
 
 def _corpus(work: Path, data: Path) -> None:
-    build_corpus(data, work, seed=recipe.SEED)
+    if not (work / "corpus.tsv").exists():
+        build_corpus(data, work, seed=recipe.SEED)
 
 
 def _banks(work: Path, data: Path) -> None:
     from models.training.speech.bank import build_banks
 
-    print(build_banks(data, work, seed=recipe.SEED))
+    if not (work / "noise.tsv").exists():
+        print(build_banks(data, work, seed=recipe.SEED))
+
+
+def _stage(work: Path, data: Path, name: str, plan: Plan) -> None:
+    from models.training.speech.train import train
+    from models.training.speech.watch import Watched, watcher
+
+    train(work, work / "runs" / name, plan, watch=watcher(Watched(data, work)))
+
+
+def _weights(work: Path, name: str) -> Path:
+    return work / "runs" / name / "average.weights.h5"
 
 
 def _base(work: Path, data: Path) -> None:
-    from models.training.speech.train import train
-    from models.training.speech.watch import Watched, watcher
-
-    plan = recipe.base_plan(Corpus(work))
-    train(work, work / "runs" / "base", plan, watch=watcher(Watched(data, work)))
+    _stage(work, data, "base", recipe.base_plan(Corpus(work)))
 
 
-def _final(work: Path, data: Path) -> None:
-    from models.training.speech.train import train
-    from models.training.speech.watch import Watched, watcher
+def _everybody(work: Path, data: Path) -> None:
+    _stage(work, data, "everybody", recipe.everybody_plan(_weights(work, "base")))
 
-    plan = recipe.final_plan(work / "runs" / "base" / "average.weights.h5")
-    train(work, work / "runs" / "final", plan, watch=watcher(Watched(data, work)))
+
+def _streams(work: Path, data: Path) -> None:
+    _stage(work, data, "streams", recipe.streams_plan(_weights(work, "everybody")))
+
+
+def _negatives(work: Path, data: Path) -> None:
+    from models.training.speech.streams import build_negatives
+
+    if not (work / "negatives.tsv").exists():
+        print(build_negatives(work, hours=6.0, seed=21, processes=2), "hours")
 
 
 def _export(work: Path, data: Path) -> None:
@@ -43,24 +60,53 @@ def _export(work: Path, data: Path) -> None:
     publish(work, recipe.MODEL, run=work / "runs" / "streams")
 
 
+def _folds(work: Path, data: Path) -> None:
+    from models.training.speech.crossval import cross_validate
+
+    cross_validate(work, _weights(work, "base"))
+
+
+def _evaluate(work: Path, data: Path) -> None:
+    from models.training.speech.evaluate import write_results
+
+    write_results(work, data, recipe.MODEL)
+
+
+def _card(work: Path, data: Path) -> None:
+    from models.training.speech.card import write_card
+
+    write_card(work, recipe.MODEL)
+
+
 STEPS: dict[str, tuple[Callable[[Path, Path], None], str]] = {
-    "corpus": (_corpus, "read the recordings and let the voices speak (2 min)"),
-    "banks": (_banks, "rooms, speeds and noises, as spectrograms (4 min)"),
-    "base": (_base, "the first stage, without the speakers of scarce words (45 min)"),
-    "final": (_final, "the second stage, with everybody of the training part (25 min)"),
-    "export": (_export, "thresholds from validation, and the files of models/speech (1 min)"),
+    "corpus": (_corpus, "read the recordings and let the voices speak (3 min)"),
+    "banks": (_banks, "rooms, speeds and noises, as spectrograms (5 min)"),
+    "base": (_base, "first stage, without the speakers of scarce words (25 min)"),
+    "everybody": (_everybody, "second stage, everybody of the training part (15 min)"),
+    "streams": (_streams, "third stage, with much running speech (10 min)"),
+    "negatives": (_negatives, "six hours of running speech to test on (5 min)"),
+    "export": (_export, "thresholds, and the files of models/speech (3 min)"),
+    "folds": (_folds, "scarce words in five folds by speaker (10 min)"),
+    "evaluate": (_evaluate, "the figures, ours and the original's (20 min)"),
+    "card": (_card, "the tables of the model card (1 s)"),
 }
 
 
 def main() -> None:
-    """Run the steps that are named, or all of them; what is complete is not made again."""
+    """Run the steps that are named, or all of them.
+
+    A step that was interrupted goes on where it was, and what is complete is not made again:
+    delete its files in the working folder to have it so.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m models.training.speech",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="\n".join(f"  {name:8} {about}" for name, (_, about) in STEPS.items()),
+        epilog="\n".join(f"  {name:10} {about}" for name, (_, about) in STEPS.items()),
     )
-    parser.add_argument("steps", nargs="*", choices=[*STEPS, []], help="all but the measurements")
+    parser.add_argument(
+        "steps", nargs="*", choices=[*STEPS, []], help="all of them where none is named"
+    )
     parser.add_argument("--data", type=Path, default=recipe.DATA, help="the recordings")
     parser.add_argument("--work", type=Path, default=recipe.work_folder(), help="working folder")
     arguments = parser.parse_args()

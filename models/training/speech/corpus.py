@@ -26,7 +26,7 @@ FORTUNES = Path("/usr/share/games/fortunes")
 PROMPTS = Path("/usr/share/asterisk/sounds/en")
 # Evaluation reads other files than these.
 TRAINING_TEXTS = ("cookie", "men-women", "science", "wisdom", "law", "people", "education")
-RUNNING_SENTENCES = 1300
+RUNNING_SENTENCES = 3900
 RUNNING_MADE = 500
 
 

@@ -18,10 +18,12 @@ __all__ = [
     "NETWORK",
     "SEED",
     "base_plan",
-    "final_plan",
+    "everybody_plan",
     "fold_plan",
     "folds",
+    "held_out",
     "scarce_speakers",
+    "streams_plan",
     "work_folder",
 ]
 
@@ -97,7 +99,7 @@ def base_plan(corpus: Corpus) -> Plan:
     """
     return Plan(
         network=NETWORK,
-        steps=5000,
+        steps=6150,
         batch=64,
         rate=1.5e-3,
         warm=300,
@@ -108,17 +110,34 @@ def base_plan(corpus: Corpus) -> Plan:
     )
 
 
-def final_plan(start_from: Path) -> Plan:
+def everybody_plan(start_from: Path) -> Plan:
     """Return the second stage: everybody of the training part, with a falling rate."""
     return Plan(
         network=NETWORK,
-        steps=2500,
+        steps=3400,
         batch=64,
         rate=1.2e-3,
         warm=50,
         hold=0.1,
         average=0.998,
         seed=SEED + 1,
+        start_from=str(start_from),
+    )
+
+
+def streams_plan(start_from: Path) -> Plan:
+    """Return the third stage: a third of running speech, and labels that are nearly hard."""
+    return Plan(
+        network=NETWORK,
+        steps=2500,
+        batch=64,
+        rate=8e-4,
+        warm=20,
+        hold=0.1,
+        average=0.998,
+        smoothing=0.01,
+        seed=SEED + 2,
+        mix="streams",
         start_from=str(start_from),
     )
 

@@ -165,6 +165,8 @@ def train(
             first = int(saved["step"])
             for place, variable in enumerate(variables):
                 variable.assign(saved[f"v{place}"])
+        if first >= plan.steps:
+            return run / "average.weights.h5"
     else:
         for held, value in zip(average, model.weights, strict=True):
             held.assign(value)
