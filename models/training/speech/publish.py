@@ -69,7 +69,15 @@ def publish(work: Path, folder: Path, *, run: Path) -> None:
     golden = golden_inputs(corpus)
 
     def write(thresholds: dict[str, float]) -> None:
-        export(folder, recipe.NETWORK, weights, thresholds=thresholds, golden=golden, facts={})
+        export(
+            folder,
+            recipe.NETWORK,
+            weights,
+            thresholds=thresholds,
+            golden=golden,
+            facts={},
+            unknown_shift=recipe.UNKNOWN_SHIFT,
+        )
 
     write(dict.fromkeys(TARGETS, 0.9))
     model = read_speech_model(folder)
