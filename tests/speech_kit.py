@@ -9,6 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from core.inference.network import Network
+from core.inference.node import Node
+from core.speech.model import SpeechModel, speech_model
+
 RATE_HZ = 44_100
 WORDS = ("_background_noise_", "_unknown_", "down", "left", "right", "up")
 CHINESE = ("Background Noise", "上一张", "下一张")
@@ -104,6 +108,29 @@ def write_model(folder: Path, **options: object) -> Path:
     for name, content in model_files(**options).items():
         (folder / name).write_bytes(content)
     return folder
+
+
+def pooled_model(base: SpeechModel, *, seed: int = 0) -> SpeechModel:
+    """Return two words taught on mean and maximum of the last convolution: no chain of layers."""
+    rng = np.random.default_rng(seed)
+    last_map, plain = "max_pooling2d_4", {"keepdims": False}
+    weights = {"kernel": rng.normal(0, 0.5, (64, 2)).astype(np.float32)}
+    nodes = (
+        *base.network.upto(last_map).nodes,
+        Node("mean", "global_average_pool", (last_map,), plain),
+        Node("maximum", "global_max_pool", (last_map,), plain),
+        Node("both", "concatenate", ("mean", "maximum"), {"axis": 0}),
+        Node("out/linear", "dense", ("both",), {"activation": None}, weights),
+        Node("out", "softmax", ("out/linear",)),
+    )
+    return speech_model(
+        Network(nodes),
+        {"scores": "out", "logits": "out/linear", "embedding": "both"},
+        labels=CHINESE[1:],
+        front_end=base.front_end,
+        model_id="pooled",
+        title="Pooled",
+    )
 
 
 def babble(seconds: float, *, seed: int = 0, gated: bool = False) -> NDArray[np.float32]:

@@ -1,10 +1,11 @@
 // Lets the real speech-commands library load our model, recognise, and learn on top of it.
 //
-//   node speech_model.mjs folder features.f32 count results.json
+//   node speech_model.mjs folder features.f32 count results.json [recognise]
 //
 // folder        holds model.json, its shards and metadata.json
 // features.f32  count x 43 x 232 little-endian floats
 // results.json  {words, shape, scores, params, transfer: {words, losses, trainable, names, correct}}
+// recognise     leaves out the learning, for models without a second Dense layer
 
 import {readFileSync, writeFileSync} from 'node:fs';
 import {createRequire} from 'node:module';
@@ -13,7 +14,7 @@ import {fileURLToPath} from 'node:url';
 
 const require = createRequire(import.meta.url);
 const here = path.dirname(fileURLToPath(import.meta.url));
-const [folder, featuresPath, count, resultsPath] = process.argv.slice(2);
+const [folder, featuresPath, count, resultsPath, only] = process.argv.slice(2);
 
 const tf = require('@tensorflow/tfjs');
 const {setWasmPaths} = require('@tensorflow/tfjs-backend-wasm');
@@ -49,41 +50,44 @@ for (let at = 0; at < Number(count); at += 1) {
 }
 
 // Two new words from half of the golden windows each: learning must run, and only in the head.
-const transfer = recognizer.createTransfer('proof');
-const before = tf.tidy(() => recognizer.model.layers.flatMap(
-  (layer) => layer.getWeights().map((weight) => weight.abs().sum().dataSync()[0])));
-const half = Math.floor(Number(count) / 2);
-const examples = [];
-for (let at = 0; at < 2 * half; at += 1) {
-  const label = at < half ? 'first' : 'second';
-  examples.push({label, spectrogram: {frameSize: 232, data: values.slice(at * size, (at + 1) * size)}});
-}
-transfer.dataset ??= new speechCommands.Dataset();
-for (const example of examples) transfer.dataset.addExample(example);
-transfer.collateTransferWords();
-const history = await transfer.train({epochs: 30, optimizer: tf.train.adam(0.01)});
-let correct = 0;
-for (const {label, spectrogram} of examples) {
-  const input = tf.tensor4d(spectrogram.data, [1, 43, 232, 1]);
-  const result = await transfer.recognize(input);
-  const best = result.scores.indexOf(Math.max(...result.scores));
-  correct += transfer.wordLabels()[best] === label ? 1 : 0;
-  input.dispose();
-}
-const after = tf.tidy(() => recognizer.model.layers.flatMap(
-  (layer) => layer.getWeights().map((weight) => weight.abs().sum().dataSync()[0])));
-
-writeFileSync(resultsPath, JSON.stringify({
-  words: recognizer.wordLabels(),
-  shape: recognizer.modelInputShape(),
-  params: recognizer.params(),
-  scores,
-  transfer: {
+async function learn() {
+  const transfer = recognizer.createTransfer('proof');
+  const before = tf.tidy(() => recognizer.model.layers.flatMap(
+    (layer) => layer.getWeights().map((weight) => weight.abs().sum().dataSync()[0])));
+  const half = Math.floor(Number(count) / 2);
+  const examples = [];
+  for (let at = 0; at < 2 * half; at += 1) {
+    const label = at < half ? 'first' : 'second';
+    examples.push({label, spectrogram: {frameSize: 232, data: values.slice(at * size, (at + 1) * size)}});
+  }
+  transfer.dataset ??= new speechCommands.Dataset();
+  for (const example of examples) transfer.dataset.addExample(example);
+  transfer.collateTransferWords();
+  const history = await transfer.train({epochs: 30, optimizer: tf.train.adam(0.01)});
+  let correct = 0;
+  for (const {label, spectrogram} of examples) {
+    const input = tf.tensor4d(spectrogram.data, [1, 43, 232, 1]);
+    const result = await transfer.recognize(input);
+    const best = result.scores.indexOf(Math.max(...result.scores));
+    correct += transfer.wordLabels()[best] === label ? 1 : 0;
+    input.dispose();
+  }
+  const after = tf.tidy(() => recognizer.model.layers.flatMap(
+    (layer) => layer.getWeights().map((weight) => weight.abs().sum().dataSync()[0])));
+  return {
     words: transfer.wordLabels(),
     losses: history.history.loss,
     trainable: transfer.model.trainableWeights.map((weight) => weight.shape),
     untouched: before.every((value, at) => value === after[at]),
     correct,
     of: examples.length,
-  },
+  };
+}
+
+writeFileSync(resultsPath, JSON.stringify({
+  words: recognizer.wordLabels(),
+  shape: recognizer.modelInputShape(),
+  params: recognizer.params(),
+  scores,
+  transfer: only === 'recognise' ? null : await learn(),
 }));

@@ -14,7 +14,7 @@ from core.audio import BrowserFft
 from core.speech import read_speech_model
 from core.speech.exports import WordModel, export_words
 from core.speech.exports.source import golden_sound
-from tests.speech_kit import babble, model_files
+from tests.speech_kit import babble, model_files, pooled_model
 from tests.tfjs.oracle import FOLDER, require_node, write_files
 
 pytestmark = pytest.mark.node
@@ -54,6 +54,21 @@ def test_the_library_loads_it_with_the_same_scores_and_teaches_on_it(
     # The embedding that the library teaches on is the Dense layer with its activation.
     assert said["transfer"]["trainable"] == [[32, 2], [2]]
     assert said["transfer"]["untouched"]
+
+
+@pytest.mark.parametrize("format_id", ["tfjs", "teachable-machine"])
+def test_the_library_loads_a_head_on_two_kinds_of_pooling(tmp_path: Path, format_id: str) -> None:
+    require_node()
+    pooled = pooled_model(read_speech_model(model_files(units=32)))
+    golden = WordModel(pooled, "x")
+    write_files(tmp_path / "model", export_words(pooled, format_id).files)
+    features = np.ascontiguousarray(golden.golden_features, "<f4")
+    (tmp_path / "features.f32").write_bytes(features.tobytes())
+    paths = (tmp_path / "model", tmp_path / "features.f32", 3, tmp_path / "results.json")
+    run_node(FOLDER / "speech_model.mjs", *paths, "recognise")
+    said = json.loads((tmp_path / "results.json").read_text())
+    assert said["words"] == list(pooled.labels)
+    assert np.abs(np.array(said["scores"]) - golden.golden_answers).max() <= TOLERANCE
 
 
 def test_the_pages_front_end_is_ours(tmp_path: Path) -> None:

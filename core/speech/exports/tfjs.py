@@ -31,7 +31,9 @@ await words.listen(async ({{scores}}) => console.log(words.wordLabels(), scores)
                    {{probabilityThreshold: 0.75}});
 ```
 
-`{base}` is the full address of the folder. `createTransfer` can teach on top of it."""
+`{base}` is the full address of the folder.{teaching}"""
+# The library teaches on the output of the second-last Dense layer.
+_TEACHING = "`createTransfer` can teach on top of it."
 
 _TM_HOW = """An audio model as Teachable Machine exports it, for `@tensorflow-models/speech-commands`
 0.4.0 and later on TensorFlow.js 1.3.1 and later, and for programs that take such exports.
@@ -46,7 +48,9 @@ def _write(model: WordModel, progress: Progress) -> Written:
     files = _files(model, metadata(model), target="tfjs")
     progress("check", 0.6)
     answers = run_layers_model(read_model(files), model.golden_features)
-    how = _TFJS_HOW.format(base="https://example.org/words/")
+    dense = [node for node in model.network.nodes if node.op == "dense"]
+    teaching = f" {_TEACHING}" if len(dense) > 1 else ""
+    how = _TFJS_HOW.format(base="https://example.org/words/", teaching=teaching)
     return Written({**files, **_beside(model, how)}, answers, _notes(model))
 
 
