@@ -1,0 +1,155 @@
+"""Real frames from Chromium's fake microphone, through WebRTC, to words on the page."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from core.audio import decode_audio, encode_wav
+from pages.components.sounds import sample_sounds
+from tests.browser.conftest import CHROMIUM_ARGUMENTS, Visit
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+    from tests.browser.server import Server
+
+pytestmark = pytest.mark.browser
+
+RATE_HZ = 48_000
+DIGITS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+
+
+@pytest.fixture
+def speaking(
+    browser: Browser, server: Server, tmp_path: Path
+) -> Callable[[NDArray[np.float32]], object]:
+    """Return a context of a visit whose microphone plays a sound over and over."""
+
+    @contextmanager
+    def begin(samples: NDArray[np.float32]) -> Iterator[Visit]:
+        path = tmp_path / "said.wav"
+        path.write_bytes(encode_wav(samples, rate_hz=RATE_HZ))
+        arguments = [*CHROMIUM_ARGUMENTS, f"--use-file-for-fake-audio-capture={path}"]
+        chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+        started = browser.browser_type.launch(executable_path=chromium, args=arguments)
+        visit = Visit(started, server)
+        try:
+            yield visit
+        finally:
+            visit.close()
+            started.close()
+
+    return begin
+
+
+def _sample(name: str) -> NDArray[np.float32]:
+    return decode_audio(sample_sounds()[name], rate_hz=RATE_HZ).samples
+
+
+def _start(page: Page) -> None:
+    page.frame_locator("iframe").get_by_role("button", name=re.compile("start", re.I)).click()
+
+
+def _go_live(page: Page) -> None:
+    page.get_by_role("heading", name="seven").wait_for()
+    page.get_by_role("radio", name="Live").click()
+    page.frame_locator("iframe").get_by_role("button", name=re.compile("start", re.I)).wait_for()
+    _start(page)
+
+
+def _row(page: Page, name: str) -> str:
+    row = page.locator(".st-key-live_figures tr", has_text=name)
+    return row.locator("td").last.inner_text()
+
+
+def test_a_tone_arrives_as_it_was_sent(speaking: Callable[..., object]) -> None:
+    # Read as mono, stereo frames would sound an octave lower and twice as long.
+    time_s = np.arange(2 * RATE_HZ) / RATE_HZ
+    with speaking((0.5 * np.sin(2 * np.pi * 440 * time_s)).astype(np.float32)) as visit:
+        page = visit.open("/recognise_speech")
+        _go_live(page)
+        stop = page.frame_locator("iframe").get_by_role("button", name=re.compile("stop", re.I))
+        stop.wait_for(timeout=90_000)
+        page.locator(".st-key-live_figures summary").click()
+        page.wait_for_function(
+            "() => [...document.querySelectorAll('.st-key-live_figures td')]"
+            ".some((cell) => /^4[34]\\d Hz$/.test(cell.innerText))",
+            timeout=150_000,
+        )
+        assert abs(int(_row(page, "tone").split()[0]) - 440) <= 4
+        before_frames, before_s = int(_row(page, "Frames")), float(_row(page, "Heard").split()[0])
+        page.wait_for_timeout(4000)
+        frames = int(_row(page, "Frames")) - before_frames
+        seconds = float(_row(page, "Heard").split()[0]) - before_s
+        assert seconds > 2
+        # Frames hold 20 ms each.
+        assert frames == pytest.approx(50 * seconds, rel=0.1, abs=10)
+        assert visit.outside_hosts == set()
+
+
+def test_spoken_digits_turn_green_in_their_order(speaking: Callable[..., object]) -> None:
+    with speaking(_sample("digits")) as visit:
+        page = visit.open("/recognise_speech")
+        _go_live(page)
+        page.wait_for_function(
+            """() => {
+              const found = [];
+              const walk = (root) => root.querySelectorAll("*").forEach((element) => {
+                if (element.matches(".log li")) found.push(element);
+                if (element.shadowRoot) walk(element.shadowRoot);
+              });
+              walk(document);
+              return found.length >= 8;
+            }""",
+            timeout=120_000,
+        )
+        heard = [
+            word
+            for text in page.locator(".log li").all_inner_texts()
+            for word in re.findall(r"[a-z]+", text)
+            if word in DIGITS
+        ]
+        # The latest may stand first: either way the words follow each other round and round.
+        places = [DIGITS.index(word) for word in heard]
+        steps = [(after - before) % 9 for before, after in pairwise(places)]
+        forward = sum(1 <= step <= 3 for step in steps)
+        backward = sum(1 <= (-step) % 9 <= 3 for step in steps)
+        assert max(forward, backward) >= len(steps) - 1
+        assert len(set(heard)) >= 6
+        page.frame_locator("iframe").get_by_role("button", name=re.compile("stop", re.I)).click()
+
+
+def test_a_spoken_word_turns_the_slide(speaking: Callable[..., object]) -> None:
+    samples = _sample("directions")
+    right = samples[round(1.45 * RATE_HZ) : round(2.6 * RATE_HZ)]
+    silence = np.zeros(2 * RATE_HZ, np.float32)
+    with speaking(np.concatenate([silence, right])) as visit:
+        page = visit.open("/voice_slideshow")
+        page.locator(".page", has_text="1 / 6").wait_for()
+        _start(page)
+        page.locator(".page", has_text="2 / 6").wait_for(timeout=90_000)
+        page.locator(".heard.on", has_text="right").wait_for()
+        page.locator(".page", has_text="3 / 6").wait_for(timeout=90_000)
+
+
+def test_keys_turn_the_slides_and_fields_keep_theirs(visit: Visit) -> None:
+    page = visit.open("/voice_slideshow")
+    page.locator(".page", has_text="1 / 6").wait_for()
+    for key, text in (("ArrowRight", "2"), ("5", "5"), ("End", "6"), ("ArrowLeft", "5")):
+        page.keyboard.press(key)
+        page.locator(".page", has_text=f"{text} / 6").wait_for()
+    page.locator('[data-action="first"]').click()
+    page.locator(".page", has_text="1 / 6").wait_for()
+    assert page.locator(".stage img.front").get_attribute("src", timeout=5000)
+    assert visit.console_errors == []
+    assert visit.outside_hosts == set()
