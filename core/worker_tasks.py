@@ -16,6 +16,7 @@ Stopped = Callable[[], bool]
 
 TASKS: dict[str, str] = {
     "train_head": "core.train_head:train_head",
+    "train_words": "core.train_words:train_words",
 }
 """Task -> "module:function". A function takes (request, arrays, report, stopped) and returns
 (answer, arrays); it calls `report` with plain JSON values a few times a second and ends soon,

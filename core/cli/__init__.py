@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "prepare": ("core.cli.prepare", "make the offline model ready"),
     "predict": ("core.cli.predict", "say what is in pictures"),
     "teach": ("core.cli.teach", "teach a model new classes of pictures"),
+    "teach-words": ("core.cli.teach_words", "teach words from recordings"),
 }
 
 

@@ -300,6 +300,26 @@ class ListeningPipe:
         with self._state_lock:
             self._new_mode = mode
 
+    def events_since(self, count: int) -> tuple[int, tuple[WordEvent, ...]]:
+        """Return how many events there were, and those after the first `count` of them.
+
+        Cheaper than a snapshot, for whoever listens to every step.
+
+        Parameters
+        ----------
+        count : int
+            What the last call returned; 0 at first.
+
+        Returns
+        -------
+        count : int
+        events : tuple of WordEvent
+            The oldest first; the latest 1,000 at most.
+        """
+        with self._state_lock:
+            fresh = self._event_count - count
+            return self._event_count, tuple(self._events)[-fresh:] if fresh > 0 else ()
+
     def snapshot(self) -> Snapshot:
         """Return how listening stands."""
         rate_hz = self.model.front_end.rate_hz

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from core.datasets.labels import clean_label
@@ -29,6 +28,7 @@ __all__ = [
 ]
 
 _HEAD = "head"
+_MOST_LAYERS = 8
 
 
 def head_to_arrays(head: ImageHead) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
@@ -195,12 +195,14 @@ def head_from_project(project: Project, *, name: str = "project.zip") -> ImageHe
 
 
 def _head(described: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> ImageHead:
-    activations = described["activations"]
-    if not isinstance(activations, list) or len(activations) > 8:
-        raise ValueError("activations")
+    activations, labels = described["activations"], described["labels"]
+    if not isinstance(activations, list) or len(activations) > _MOST_LAYERS:
+        raise ValueError("activations should be a short list")
+    if not isinstance(labels, list):
+        raise TypeError("labels should be a list")
     rejection = described["rejection"]
     return ImageHead(
-        labels=tuple(clean_label(_text(label)) for label in described["labels"]),
+        labels=tuple(clean_label(_text(label)) for label in labels),
         backbone_id=_text(described["backbone"]),
         layer=_text(described["layer"]),
         pooled=described["pooled"] is True,
@@ -211,7 +213,7 @@ def _head(described: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> I
         ),
         preprocessing=Preprocessing.from_dict(described["preprocessing"]),
         rejection=_rejection(rejection, arrays) if isinstance(rejection, dict) else None,
-        temperature=float(described["temperature"]),
+        temperature=_number(described["temperature"]),
         backbone_sha256=_text(described["backbone_sha256"]),
         settings=_plain(described["settings"]),
         trained_on=_plain(described["trained_on"]),
@@ -222,10 +224,10 @@ def _rejection(described: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]])
     suggested = described.get("suggested")
     return Rejection(
         kind=_text(described["kind"]),
-        threshold=float(described["threshold"]),
+        threshold=_number(described["threshold"]),
         centre=arrays.get("head/rejection/centre"),
         references=arrays.get("head/rejection/references"),
-        suggested=None if suggested is None or not np.isfinite(suggested) else float(suggested),
+        suggested=None if suggested is None else _number(suggested),
     )
 
 
@@ -233,6 +235,12 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"a text was expected, not {type(value).__name__}")
     return value
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"a number was expected, not {type(value).__name__}")
+    return float(value)
 
 
 def _plain(value: object) -> dict[str, Any]:

@@ -24,7 +24,9 @@ _ROW_PX = 50
 _LABEL_LENGTH = 34
 
 
-def show(figure: go.Figure, *, key: str, alt: str, legend: bool = False) -> None:
+def show(
+    figure: go.Figure, *, key: str, alt: str, legend: bool = False, zoom: bool = False
+) -> None:
     """Draw a figure in the common look; colours of text follow the visitor's theme.
 
     Parameters
@@ -35,6 +37,8 @@ def show(figure: go.Figure, *, key: str, alt: str, legend: bool = False) -> None
         What the chart says, for those who cannot see it.
     legend : bool, optional
         Name the lines above the chart.
+    zoom : bool, optional
+        Dragging magnifies a part; a double click shows all again.
     """
     figure.update_layout(
         margin={"l": 4, "r": 4, "t": 4, "b": 4},
@@ -43,7 +47,7 @@ def show(figure: go.Figure, *, key: str, alt: str, legend: bool = False) -> None
         showlegend=legend,
         legend={"orientation": "h", "x": 0, "y": 1.08, "yanchor": "bottom", "font": {"size": 12}},
         font={"size": 14, "color": _text_colour()},
-        dragmode=False,
+        dragmode="zoom" if zoom else False,
     )
     # Streamlit's own grey for axes is fainter still.
     for update in (figure.update_xaxes, figure.update_yaxes):

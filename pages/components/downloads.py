@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import streamlit as st
 
 from core.errors import TeachdeckError
-from core.pretrained.store import ModelStore
 
-__all__ = ["Download", "start_download", "states"]
+__all__ = ["Download", "Store", "start_download", "states"]
 
 
 @dataclass
@@ -33,6 +34,13 @@ class Download:
     error: TeachdeckError | None = None
 
 
+class Store(Protocol):
+    """What fetches models: the store of picture models, or that of speech models."""
+
+    def load(self, model_id: str, *, progress: Callable[[int, int], None] | None = None) -> object:
+        """Fetch and prepare a model."""
+
+
 @st.cache_resource(show_spinner=False)
 def states() -> dict[str, Download]:
     """Return the downloads of this server by model; all sessions see the same."""
@@ -44,7 +52,7 @@ def _lock() -> threading.Lock:
     return threading.Lock()
 
 
-def start_download(store: ModelStore, model_id: str) -> None:
+def start_download(store: Store, model_id: str) -> None:
     """Fetch and prepare a model in a thread, unless that is under way already."""
     with _lock():
         current = states().get(model_id)

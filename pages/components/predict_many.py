@@ -16,6 +16,7 @@ from core.imaging.encode import thumbnail_url
 from core.pretrained.backbone import Backbone
 from core.vision import ImageClassifier, Prediction
 from pages.components.cached import in_language, load_table_libraries
+from pages.components.cells import harmless
 from pages.components.i18n import error_text, escape_markdown, language, t
 from pages.components.sources import Picture
 
@@ -23,8 +24,6 @@ __all__ = ["csv_table", "show_many"]
 
 _TOP = 3
 _KEPT_ROWS = 2000
-# A spreadsheet takes a cell that begins so for a formula and would run it.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -124,9 +123,9 @@ def csv_table(rows: list[tuple[str, _Row]]) -> bytes:
         header += [f"label_{place}", f"probability_{place}"]
     writer.writerow(header)
     for name, row in rows:
-        cells = [_harmless(name)]
+        cells = [harmless(name)]
         for prediction in row.predictions:
-            cells += [_harmless(prediction.label), f"{prediction.probability:.6f}"]
+            cells += [harmless(prediction.label), f"{prediction.probability:.6f}"]
         writer.writerow(cells)
     return buffer.getvalue().encode("utf-8-sig")
 
@@ -162,7 +161,3 @@ def _named(row: _Row, place: int) -> str:
         return ""
     prediction = row.predictions[place]
     return f"{prediction.label} ({100 * prediction.probability:.1f} %)"
-
-
-def _harmless(text: str) -> str:
-    return "'" + text if text.startswith(_FORMULA_STARTS) else text

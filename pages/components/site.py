@@ -50,6 +50,20 @@ PAGES: tuple[PageEntry, ...] = (
         "convertpage.page",
         "convertpage.summary",
     ),
+    PageEntry(
+        "pages/recognise_speech.py",
+        "recognise_speech",
+        ":material/mic:",
+        "speech.page",
+        "speech.summary",
+    ),
+    PageEntry(
+        "pages/voice_slideshow.py",
+        "voice_slideshow",
+        ":material/slideshow:",
+        "show.name",
+        "show.summary",
+    ),
 )
 
 
