@@ -15,7 +15,7 @@ from core.speech import read_speech_model
 from core.speech.exports import WordModel, export_words
 from core.speech.exports.source import golden_sound
 from tests.speech_kit import babble, model_files, pooled_model
-from tests.tfjs.oracle import FOLDER, require_node, write_files
+from tests.tfjs.oracle import FOLDER, NodeJob, require_node, run_jobs, write_files
 
 pytestmark = pytest.mark.node
 
@@ -132,3 +132,20 @@ def test_the_pages_front_end_is_ours(tmp_path: Path) -> None:
 def tones(seconds: NDArray[np.float64]) -> NDArray[np.float32]:
     sound = sum(0.2 * np.sin(2 * np.pi * hertz * seconds) for hertz in (101, 997, 4_970))
     return np.asarray(sound, np.float32)
+
+
+def test_the_tensorflow_js_of_teachable_machine_loads_its_zip(tmp_path: Path) -> None:
+    require_node()
+    base = read_speech_model(model_files(units=32))
+    models = {"chain": base, "two poolings": pooled_model(base)}
+    golden = {name: WordModel(model, "x") for name, model in models.items()}
+    jobs = {
+        name: NodeJob(
+            write_files(tmp_path / name, export_words(model, "teachable-machine").files),
+            [golden[name].golden_features],
+        )
+        for name, model in models.items()
+    }
+    for name, answers in run_jobs(jobs, tmp_path / "run", release="1.3.1").items():
+        assert not isinstance(answers, str), answers
+        assert np.abs(answers[0] - golden[name].golden_answers).max() <= TOLERANCE, name
