@@ -44,6 +44,13 @@ PAGES: tuple[PageEntry, ...] = (
         "teachpage.summary",
     ),
     PageEntry(
+        "pages/teach_words.py",
+        "teach_words",
+        ":material/record_voice_over:",
+        "wordspage.page",
+        "wordspage.summary",
+    ),
+    PageEntry(
         "pages/convert_models.py",
         "convert_models",
         ":material/sync_alt:",

@@ -1,0 +1,248 @@
+"""One visitor's takes and model on the page "Teach words"."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from core.audio.decode import decode_audio
+from core.datasets.labels import clean_label
+from core.datasets.project import is_project, open_project
+from core.datasets.samples import Sample, SampleSet
+from core.errors import AudioError, Note, TeachdeckError
+from core.speech import ScoreTrack, SpeechModel, load_model
+from core.speech.examples import Example
+from core.speech.labels import BACKGROUND_NOISE_TAG, is_noise
+from core.speech.takes import check_take, check_takes, cut_at_pauses, cut_noise, example_from_audio
+from core.speech.teach import WordScore, teach_words
+from core.speech.train_words import TfjsSettings, TfjsTraining, start_tfjs_training
+from core.speech.trunk import TakeFeatures, WordTrunk, listening_front_end
+from core.speech.word_files import read_words
+from core.speech.word_samples import example_of, sample_of
+from pages.components import cached
+from pages.components.i18n import t
+
+__all__ = ["WordsSession", "shown_label", "words_session"]
+
+_DEMO = Path(__file__).resolve().parents[2] / "models" / "demo_sets" / "words_zh.zip"
+_LONGEST_SINGLE_S = 1.7
+_MOST_TAKES_QUICK = 600
+_MODEL_KEY = "taught_words"
+
+
+def shown_label(label: str) -> str:
+    """Return a word as the page shows it: noise has a name in the visitor's language."""
+    return t("wordspage.noise") if is_noise(label) else label
+
+
+@st.cache_resource(show_spinner=False)
+def _base() -> SpeechModel:
+    return load_model(None)
+
+
+@st.cache_resource(show_spinner=False)
+def _trunk() -> WordTrunk:
+    return WordTrunk.of(_base())
+
+
+class WordsSession:
+    """All that belongs to one visitor; for the script's thread."""
+
+    def __init__(self) -> None:
+        self.samples = SampleSet()
+        self.base, self.trunk = _base(), _trunk()
+        self.front_end = listening_front_end(self.base)
+        self.features = TakeFeatures()
+        self.problem: TeachdeckError | None = None
+        self.notes: list[Note] = []
+        self.skipped: tuple[tuple[str, TeachdeckError], ...] = ()
+        self.model: SpeechModel | None = None
+        self.trained_as_tfjs = False
+        self.score: WordScore | None = None
+        self.teach_notes: tuple[Note, ...] = ()
+        self.not_yet: TeachdeckError | None = None
+        self.doubts: dict[str, list[Note]] = {}
+        self.thresholds: dict[str, float] = {}
+        self.tracks: list[ScoreTrack] = []
+        self.training: TfjsTraining | None = None
+        self.recordings = 0
+        self._taken: TfjsTraining | None = None
+        self._seen = -1
+        self._known: dict[str, Example] = {}
+        self._checked: dict[str, tuple[Note, ...]] = {}
+
+    # Takes.
+
+    def change(self, act: Callable[..., object], *arguments: object) -> None:
+        """Change the takes, or keep why that could not be done."""
+        self.problem, self.notes, self.skipped = None, [], ()
+        try:
+            act(*arguments)
+        except TeachdeckError as error:
+            self.problem = error
+
+    def example(self, sample: Sample) -> Example:
+        """Return a take as what is taught, with the label that it has now."""
+        key = f"{sample.digest}/{sample.media_type}"
+        if key not in self._known:
+            self._known[key] = example_of(sample, self.front_end)
+        return replace(self._known[key], label=sample.label)
+
+    def examples(self) -> list[Example]:
+        """Return all takes."""
+        return [self.example(sample) for sample in self.samples.samples()]
+
+    def record(self, label: str, content: bytes) -> None:
+        """Add what was recorded or uploaded: one take, several, or pieces of noise."""
+
+        def add() -> None:
+            sound = decode_audio(content, rate_hz=self.front_end.rate_hz, max_s=300)
+            word = clean_label(label)
+            made = self._takes_of(word, sound.samples)
+            if not made:
+                raise AudioError("words.silent", label=shown_label(word))
+            self.samples.add_many([sample_of(example) for example in made])
+            if len(made) > 1:
+                self.notes = [Note("words.note_cut", {"count": len(made)})]
+
+        self.change(add)
+
+    def _takes_of(self, word: str, samples: np.ndarray) -> list[Example]:
+        if is_noise(word):
+            return cut_noise(samples, self.front_end, label=word)
+        if len(samples) > _LONGEST_SINGLE_S * self.front_end.rate_hz:
+            parts = cut_at_pauses(samples, self.front_end.rate_hz)
+            if len(parts) > 1:
+                return [example_from_audio(word, samples[a:b], self.front_end) for a, b in parts]
+        return [example_from_audio(word, samples, self.front_end)]
+
+    def load_demo(self) -> None:
+        """Add the demo set."""
+        self.bring(_DEMO.name, _DEMO.read_bytes(), add=False)
+
+    def bring(self, name: str, content: bytes, *, add: bool = True) -> None:
+        """Take in a data.bin, a zip of word folders or a project."""
+
+        def act() -> None:
+            if is_project(content):
+                project = open_project(content, name=name, kind="words")
+                given = [
+                    sample_of(example_of(sample, self.front_end), name=sample.name)
+                    for sample in project.samples.samples
+                ]
+                self.samples.replace_all(project.samples.classes, given)
+                return
+            found = read_words(content, self.front_end, name=name)
+            given = [sample_of(example) for example in found.examples]
+            if add:
+                self.samples.add_many(given)
+            else:
+                labels = list(dict.fromkeys(sample.label for sample in given))
+                self.samples.replace_all(labels, given)
+            self.notes, self.skipped = list(found.notes), found.skipped
+
+        self.change(act)
+
+    def checks(self, sample: Sample) -> tuple[Note, ...]:
+        """Return what may be wrong with a take."""
+        if sample.digest not in self._checked:
+            example = self.example(sample)
+            noise = is_noise(sample.label)
+            found = () if example.audio is None else check_take(example.audio, noise=noise)
+            self._checked[sample.digest] = found
+        return (*self._checked[sample.digest], *self.doubts.get(sample.id, ()))
+
+    def delete_recordings(self) -> None:
+        """Forget every recording, what was computed from them, and the model taught on them."""
+        fresh = WordsSession()
+        fresh.recordings = self.recordings + 1
+        if self.training is not None:
+            self.training.job.stop()
+        self.samples.clear()
+        self.features.clear()
+        self.__dict__.update(fresh.__dict__)
+        st.session_state.pop(_MODEL_KEY, None)
+
+    # Teaching.
+
+    def follow(self) -> None:
+        """Teach anew where the takes have changed, and take in a training that has ended."""
+        self._finish_training()
+        version = self.samples.version
+        if version == self._seen:
+            return
+        self._seen = version
+        self.score, self.not_yet, self.teach_notes, self.doubts = None, None, (), {}
+        samples = self.samples.samples()
+        if not samples:
+            self.use(None)
+            return
+        if len(samples) > _MOST_TAKES_QUICK:
+            samples = samples[-_MOST_TAKES_QUICK:]
+        examples = [self.example(sample) for sample in samples]
+        try:
+            taught = teach_words(examples, self.base, kept=self.features, trunk=self.trunk)
+        except TeachdeckError as error:
+            self.not_yet = error
+            self.use(None)
+            return
+        self.score, self.teach_notes = taught.score, taught.notes
+        plain = self.trunk.take_features(examples, copies=6, seed=0, kept=self.features)[:, 0]
+        for doubt in check_takes(examples, plain):
+            self.doubts.setdefault(samples[doubt.position].id, []).append(doubt.note)
+        self.use(taught.model)
+
+    def use(self, model: SpeechModel | None, *, as_tfjs: bool = False) -> None:
+        """Make a model the one that is tried, taken away and offered to the slideshow."""
+        self.model, self.trained_as_tfjs, self.tracks = model, as_tfjs, []
+        if model is None:
+            st.session_state.pop(_MODEL_KEY, None)
+            return
+        self.thresholds = dict(model.thresholds)
+        st.session_state[_MODEL_KEY] = model
+
+    def set_thresholds(self, thresholds: dict[str, float]) -> None:
+        """Give words other thresholds; they travel with the model."""
+        if self.model is not None:
+            self.thresholds = {**self.thresholds, **thresholds}
+            self.model = replace(self.model, thresholds=dict(self.thresholds))
+            st.session_state[_MODEL_KEY] = self.model
+
+    def train(self, settings: TfjsSettings, *, go_on: bool = False) -> None:
+        """Begin a training as the original's, from where the last one ended if wanted."""
+
+        def act() -> None:
+            weights = self.model if go_on and self.trained_as_tfjs else None
+            self.training = start_tfjs_training(
+                self.examples(), self.base, settings, cached.keras_worker(), weights=weights
+            )
+
+        self.change(act)
+
+    def _finish_training(self) -> None:
+        training = self.training
+        if training is None or training is self._taken or not training.job.finished:
+            return
+        self._taken = training
+        try:
+            self.use(training.model(), as_tfjs=True)
+        except TeachdeckError as error:
+            self.problem = error
+
+    def word_labels(self) -> tuple[str, ...]:
+        """Return the words that there are takes of, and noise in any case."""
+        words = [label for label in self.samples.classes if not is_noise(label)]
+        return (*words, BACKGROUND_NOISE_TAG)
+
+
+def words_session() -> WordsSession:
+    """Return this visitor's session, made when it is first wanted."""
+    place = "teach_words_session"
+    if place not in st.session_state:
+        st.session_state[place] = WordsSession()
+    found: WordsSession = st.session_state[place]
+    return found

@@ -1,0 +1,98 @@
+"""Trying taught words: a recording goes in, the words that are heard come out."""
+
+from __future__ import annotations
+
+import hashlib
+
+import streamlit as st
+
+from core.audio import encode_wav
+from core.speech import SmoothMode, decide, score_sound
+from core.speech.labels import is_noise
+from core.vision import Prediction
+from pages.components import charts
+from pages.components.i18n import escape_markdown, t
+from pages.components.words_session import WordsSession, shown_label
+
+__all__ = ["show_try"]
+
+_RATE_HZ = 44_100
+_MOST_S = 120.0
+
+
+def show_try(words: WordsSession) -> None:
+    """Draw a recorder, and what the model hears in what was recorded or in a take."""
+    model = words.model
+    if model is None:
+        st.info(t("wordspage.try_later"), icon=":material/hearing:")
+        return
+    recorded = st.audio_input(
+        t("wordspage.try_record"), sample_rate=_RATE_HZ, key="words_try_record"
+    )
+    upload = st.file_uploader(t("wordspage.try_upload"), key="words_try_upload")
+    threshold = st.slider(t("wordspage.threshold"), 0.0, 1.0, 0.5, 0.05, key="words_threshold")
+    own = st.toggle(t("wordspage.own_thresholds"), value=True, key="words_own_thresholds")
+    chosen = upload or recorded
+    if chosen is None:
+        content = _a_take(words)
+        if content is None:
+            st.caption(t("wordspage.try_hint"))
+            return
+        st.caption(t("wordspage.try_take"))
+        st.audio(content, format="audio/wav")
+    else:
+        content = chosen.getvalue()
+    mode = SmoothMode(threshold=threshold, thresholds=words.thresholds if own else {})
+    key = (hashlib.sha256(content).hexdigest(), id(model))
+    if st.session_state.get("words_tried_key") != key:
+        sound = score_sound(model, content, browser_period=None, max_s=_MOST_S)
+        st.session_state["words_tried_key"] = key
+        st.session_state["words_tried"] = sound.track
+    track = st.session_state["words_tried"]
+    events = decide(track, mode)
+    if events:
+        for event in events[:20]:
+            st.markdown(
+                t(
+                    "wordspage.heard",
+                    word=escape_markdown(event.word),
+                    time=event.time_s,
+                    share=100 * event.probability,
+                )
+            )
+    else:
+        st.markdown(t("wordspage.heard_nothing", seconds=track.duration_s))
+    _show_best(track)
+
+
+def _a_take(words: WordsSession) -> bytes | None:
+    """Return a take of a word to listen to, so that there is an answer before anything is said."""
+    for sample in reversed(words.samples.samples()):
+        example = words.example(sample)
+        if example.audio is not None and not is_noise(sample.label):
+            return encode_wav(example.audio, rate_hz=int(example.rate_hz))
+    return None
+
+
+def _show_best(track: object) -> None:
+    scores = track.scores  # type: ignore[attr-defined]
+    labels = track.labels  # type: ignore[attr-defined]
+    if not len(scores):
+        return
+    # The greatest score that each word had anywhere; noise has one nearly always.
+    best = scores.max(axis=0)
+    predictions = [
+        Prediction(label=shown_label(label), probability=float(best[at]), index=at)
+        for at, label in enumerate(labels)
+        if not is_noise(label)
+    ]
+    predictions = sorted(predictions, key=lambda entry: -entry.probability)[:8]
+    charts.show(
+        charts.probability_bars(predictions, axis_title=t("wordspage.best")),
+        key="words_try_bars",
+        alt=t(
+            "wordspage.bars_alt",
+            word=predictions[0].label,
+            share=100 * predictions[0].probability,
+        ),
+    )

@@ -1,0 +1,110 @@
+"""The page "Teach words", driven without a browser."""
+
+from __future__ import annotations
+
+import io
+import wave
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.speech import SpeechModel
+from core.speech.examples import read_examples, write_examples
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+DEMO = PROJECT / "models" / "demo_sets" / "words_zh.zip"
+
+
+def _open(language: str = "en") -> AppTest:
+    app = AppTest.from_file(str(PROJECT / "app.py"), default_timeout=90)
+    app.session_state["language"] = language
+    app.switch_page("pages/teach_words.py").run()
+    assert not app.exception
+    return app
+
+
+def _wav(samples: np.ndarray, rate_hz: int = 44_100) -> bytes:
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate_hz)
+        file.writeframes((32767 * np.clip(samples, -1, 1)).astype("<i2").tobytes())
+    return buffer.getvalue()
+
+
+def _session(app: AppTest) -> object:
+    return app.session_state["teach_words_session"]
+
+
+@pytest.mark.parametrize(("language", "accuracy"), [("en", "Words right"), ("zh", "词的正确率")])
+def test_one_click_teaches_the_demo_words_and_judges_them(language: str, accuracy: str) -> None:
+    app = _open(language)
+    app.button(key="words_demo").click().run()
+    assert not app.exception
+    assert not app.error
+    metric = next(metric for metric in app.metric if metric.label == accuracy)
+    assert float(metric.value.rstrip(" %")) >= 80
+    model = app.session_state["taught_words"]
+    assert isinstance(model, SpeechModel)
+    assert model.words == ("上一张", "下一张")
+    assert any("上一张" in text.value and "下一张" in text.value for text in app.markdown)
+
+
+def test_a_take_that_is_recorded_teaches_and_is_gone_with_all_recordings() -> None:
+    app = _open()
+    session = _session(app)
+    generator = np.random.default_rng(0)
+    noise = 0.02 * generator.standard_normal(5 * 44_100)
+    app.selectbox(key="words_label").set_value("Background noise").run()
+    app.audio_input[0].set_value(("take.wav", _wav(noise), "audio/wav")).run()
+    assert session.samples.counts() == {"_background_noise_": 5}  # type: ignore[attr-defined]
+    with zipfile.ZipFile(DEMO) as archive:
+        names = [name for name in archive.namelist() if "上一张" in name and name.endswith("flac")]
+        takes = [archive.read(name) for name in names[:3]]
+    app.selectbox(key="words_label").set_value("上一张").run()
+    for take in takes:
+        app.audio_input[0].set_value(("take.wav", take, "audio/wav")).run()
+    assert session.samples.counts()["上一张"] == 3  # type: ignore[attr-defined]
+    assert "taught_words" in app.session_state
+    app.button(key="words_undo").click().run()
+    assert session.samples.counts()["上一张"] == 2  # type: ignore[attr-defined]
+    app.button(key="words_forget").click().run()
+    assert _session(app).samples.samples() == ()  # type: ignore[attr-defined]
+    assert "taught_words" not in app.session_state
+    assert not app.exception
+
+
+def test_silence_gets_a_sentence_and_nothing_is_lost() -> None:
+    app = _open()
+    app.button(key="words_demo").click().run()
+    app.audio_input[0].set_value(("take.wav", _wav(np.zeros(44_100)), "audio/wav")).run()
+    assert any("silent" in error.value for error in app.error)
+    assert len(_session(app).samples.samples()) >= 36  # type: ignore[attr-defined]
+
+
+def test_what_is_taken_away_can_be_brought_back(shared_data: Path) -> None:
+    content = (shared_data / "slider" / "data.bin").read_bytes()
+    app = _open()
+    session = _session(app)
+    session.bring("data.bin", content)  # type: ignore[attr-defined]
+    app.run()
+    assert not app.exception
+    assert session.samples.counts() == {  # type: ignore[attr-defined]
+        "_background_noise_": 10,
+        "上一张": 10,
+        "下一张": 10,
+    }
+    assert session.score.accuracy == 1.0  # type: ignore[attr-defined]
+    assert write_examples(session.examples()) == content  # type: ignore[attr-defined]
+    assert len(read_examples(content).examples) == 30
+
+
+def test_a_wrong_file_is_refused_in_the_visitors_language() -> None:
+    app = _open("zh")
+    _session(app).bring("x.bin", b"hello")  # type: ignore[attr-defined]
+    app.run()
+    assert any("data.bin" in error.value for error in app.error)
