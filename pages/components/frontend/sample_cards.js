@@ -48,6 +48,8 @@ export default function ({ parentElement, data, setTriggerValue }) {
 
   const send = (kind, fields = {}) => {
     state.unheard.push({ serial: ++state.serial, kind, ...fields });
+    // What was acted on is no longer chosen: the next key must not act on it again.
+    if (fields.tiles) state.chosen.clear();
     setTriggerValue("events", [...state.unheard]);
   };
   const chosenOf = (card) => card.tiles.map((tile) => tile.id).filter((id) => state.chosen.has(id));
