@@ -56,10 +56,14 @@ def familiarity_rejection(
         Without a centre (zeros): measured, plain directions keep strangers and unseen pictures
         of the classes further apart than directions from the mean.
     """
+    from threadpoolctl import threadpool_limits
+
     directions = unit_vectors(pool_features(features))
-    chosen = _spread(directions)
-    references = directions[chosen]
-    similar = directions @ references.T
+    # One thread, as in the quick score: on a busy machine several wait for each other.
+    with threadpool_limits(1):
+        chosen = _spread(directions)
+        references = directions[chosen]
+        similar = directions @ references.T
     relatives = groups[:, None] == groups[chosen][None]
     same_class = targets[:, None] == targets[chosen][None]
     among_own = np.where(same_class & ~relatives, similar, -np.inf).max(axis=1)

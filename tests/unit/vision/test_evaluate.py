@@ -86,6 +86,17 @@ def test_calibrated_probabilities_are_near_the_accuracy() -> None:
     assert score.calibration.error < 0.15
 
 
+def test_two_thousand_samples_are_judged_like_a_hundred() -> None:
+    samples = SampleSet()
+    samples.add_many(
+        NewSample(f"class {number % 4}", number.to_bytes(2, "little")) for number in range(2000)
+    )
+    taken = samples.snapshot()
+    score = quick_score(features_of(taken, 0.25, 500), taken)
+    assert score.count == 2000
+    assert score.accuracy > 0.9
+
+
 @pytest.mark.parametrize(
     ("counts", "code"), [((4,), "evaluation.one_class"), ((), "evaluation.one_class")]
 )
