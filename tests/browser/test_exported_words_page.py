@@ -111,3 +111,5 @@ def test_the_page_speaks_chinese(page: Page) -> None:
     page.click("#language")
     assert page.inner_text("#choose") == "选择录音"
     assert page.inner_text("#microphone") == "开始听"
+    shown = page.eval_on_selector_all("#scores .label", "cells => cells.map(c => c.textContent)")
+    assert shown == ["背景噪声", "其他词语", "down", "left", "right", "up"]

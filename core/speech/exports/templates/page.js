@@ -6,6 +6,7 @@ const TEXTS = {
     lead: 'Use the microphone and speak, or choose a recording; you can drop it on this page.',
     microphone: 'Listen', stop: 'Stop listening', choose: 'Choose a recording',
     scores: 'Scores now', events: 'Words heard', nothing: 'None yet.', threshold: 'Threshold',
+    noise: 'Background noise', unknown: 'Other words',
     loading: 'Getting ready …', ready: 'Ready.', listening: 'Listening. Say one of the words.',
     working: (share) => `Listening to the recording: ${share}`,
     done: (name, count) => `${name}: ${count === 1 ? '1 word' : `${count} words`} heard.`,
@@ -24,6 +25,7 @@ const TEXTS = {
     lead: '用麦克风说话，或选择一段录音；也可以把录音拖到本页。',
     microphone: '开始听', stop: '停止', choose: '选择录音',
     scores: '当前得分', events: '听到的词', nothing: '还没有。', threshold: '阈值',
+    noise: '背景噪声', unknown: '其他词语',
     loading: '正在准备……', ready: '准备就绪。', listening: '正在听，请说出其中一个词。',
     working: (share) => `正在听录音：${share}`,
     done: (name, count) => `${name}：听到 ${count} 个词。`,
@@ -104,6 +106,11 @@ function share(probability) {
   return new Intl.NumberFormat(language, {style: 'percent', maximumFractionDigits: 0}).format(probability);
 }
 
+function nameOf(label) {
+  if (contract.words.includes(label)) return label;
+  return text(label === '_unknown_' ? 'unknown' : 'noise');
+}
+
 function makeRows() {
   $('scores').replaceChildren(...contract.labels.map((label) => {
     const row = document.createElement('li');
@@ -113,7 +120,6 @@ function makeRows() {
       element.className = part;
       row.append(element);
     }
-    row.children[0].textContent = label;
     row.children[2].append(document.createElement('div'));
     row.children[2].firstChild.className = 'bar';
     return row;
@@ -124,6 +130,7 @@ function showScores(scores) {
   shown = scores;
   scores.forEach((score, index) => {
     const row = $('scores').children[index];
+    row.children[0].textContent = nameOf(contract.labels[index]);
     row.children[1].textContent = share(score);
     row.children[2].firstChild.style.width = `${100 * score}%`;
   });
