@@ -16,6 +16,7 @@ from core.datasets.samples import Sample, SampleSet
 from core.errors import AudioError, Note, TeachdeckError
 from core.speech import ScoreTrack, SpeechModel, load_model
 from core.speech.examples import Example
+from core.speech.exports import Export
 from core.speech.labels import BACKGROUND_NOISE_TAG, is_noise
 from core.speech.takes import check_take, check_takes, cut_at_pauses, cut_noise, example_from_audio
 from core.speech.teach import WordScore, teach_words
@@ -70,6 +71,8 @@ class WordsSession:
         self.tracks: list[ScoreTrack] = []
         self.training: TfjsTraining | None = None
         self.recordings = 0
+        self.export: Export | None = None
+        self.exported: tuple[str, SpeechModel] | None = None
         self._taken: TfjsTraining | None = None
         self._seen = -1
         self._known: dict[str, Example] = {}
@@ -162,6 +165,8 @@ class WordsSession:
         fresh.recordings = self.recordings + 1
         if self.training is not None:
             self.training.job.stop()
+        for name in ("words_ear", "words_tried", "words_tried_key", "words_live_microphone"):
+            st.session_state.pop(name, None)
         self.samples.clear()
         self.features.clear()
         self.__dict__.update(fresh.__dict__)

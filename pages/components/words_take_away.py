@@ -5,8 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from core.datasets.project import Project, save_project
+from core.speech import SpeechModel
 from core.speech.examples import write_examples
-from core.speech.word_model import save_word_model
+from core.speech.exports import FORMATS, ExportOptions, export_words
 from core.speech.word_samples import flac_zip
 from pages.components.i18n import t
 from pages.components.words_session import WordsSession
@@ -22,18 +23,9 @@ def show_take_away(words: WordsSession) -> None:
         st.caption(t("wordspage.nothing_to_take"))
         return
     st.markdown(t("wordspage.take_help"))
+    if words.model is not None:
+        _show_formats(words, words.model)
     with st.container(horizontal=True):
-        if words.model is not None:
-            model = words.model
-            st.download_button(
-                t("wordspage.take_model"),
-                lambda: save_word_model(model, name=t("wordspage.model_name")),
-                file_name="words.zip",
-                mime=_ZIP,
-                key="words_take_model",
-                icon=":material/download:",
-                on_click="ignore",
-            )
         st.download_button(
             t("wordspage.take_data"),
             lambda: write_examples(words.examples()),
@@ -62,6 +54,31 @@ def show_take_away(words: WordsSession) -> None:
                 icon=":material/download:",
                 on_click="ignore",
             )
+
+
+def _show_formats(words: WordsSession, model: SpeechModel) -> None:
+    """Draw the choice of a format; it is written and read back when it is asked for."""
+    titles = {name: t(f"exports.{name.replace('-', '_')}") for name in FORMATS}
+    format_id = st.selectbox(
+        t("wordspage.take_format"), list(titles), format_func=titles.get, key="words_format"
+    )
+    if st.button(t("wordspage.take_make"), key="words_make", icon=":material/inventory_2:"):
+        with st.spinner(t("wordspage.take_making"), show_time=True):
+            options = ExportOptions(name=t("wordspage.model_name"))
+            words.export = export_words(model, format_id, options=options)
+            words.exported = (format_id, model)
+    if words.export is not None and words.exported == (format_id, model):
+        name, content, mime = words.export.download()
+        st.download_button(
+            t("wordspage.take_file", name=name, megabytes=len(content) / 1e6),
+            content,
+            file_name=name,
+            mime=mime,
+            key="words_take_file",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+        st.caption(t("wordspage.take_proof", difference=words.export.report.max_difference))
 
 
 def show_bring(words: WordsSession) -> None:

@@ -12,6 +12,7 @@ from core.speech.labels import is_noise
 from core.vision import Prediction
 from pages.components import charts
 from pages.components.i18n import escape_markdown, t
+from pages.components.words_live import show_live_words
 from pages.components.words_session import WordsSession, shown_label
 
 __all__ = ["show_try"]
@@ -26,12 +27,26 @@ def show_try(words: WordsSession) -> None:
     if model is None:
         st.info(t("wordspage.try_later"), icon=":material/hearing:")
         return
+    threshold = st.slider(t("wordspage.threshold"), 0.0, 1.0, 0.5, 0.05, key="words_threshold")
+    own = st.toggle(t("wordspage.own_thresholds"), value=True, key="words_own_thresholds")
+    mode = SmoothMode(threshold=threshold, thresholds=words.thresholds if own else {})
+    source = st.segmented_control(
+        t("wordspage.try_from"),
+        ("clip", "live"),
+        format_func={"clip": t("wordspage.try_clip"), "live": t("wordspage.try_live")}.get,
+        default="clip",
+        required=True,
+        key="words_try_from",
+        label_visibility="collapsed",
+        width="stretch",
+    )
+    if source == "live":
+        show_live_words(words, mode)
+        return
     recorded = st.audio_input(
         t("wordspage.try_record"), sample_rate=_RATE_HZ, key="words_try_record"
     )
     upload = st.file_uploader(t("wordspage.try_upload"), key="words_try_upload")
-    threshold = st.slider(t("wordspage.threshold"), 0.0, 1.0, 0.5, 0.05, key="words_threshold")
-    own = st.toggle(t("wordspage.own_thresholds"), value=True, key="words_own_thresholds")
     chosen = upload or recorded
     if chosen is None:
         content = _a_take(words)
@@ -42,7 +57,6 @@ def show_try(words: WordsSession) -> None:
         st.audio(content, format="audio/wav")
     else:
         content = chosen.getvalue()
-    mode = SmoothMode(threshold=threshold, thresholds=words.thresholds if own else {})
     key = (hashlib.sha256(content).hexdigest(), id(model))
     if st.session_state.get("words_tried_key") != key:
         sound = score_sound(model, content, browser_period=None, max_s=_MOST_S)
