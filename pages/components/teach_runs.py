@@ -38,7 +38,7 @@ def show_runs(teach: TeachSession) -> None:
                 for curve in curves_of(run.points, name=run_title(run), colour=run.number - 1)
             ]
             charts.show(
-                learning_curves(curves, epochs=max(len(run.points) for run in compared)),
+                learning_curves(curves, epochs=max(run.epochs for run in compared)),
                 key="teach_compared",
                 legend=True,
                 alt=t("teachruns.curves_alt", count=len(compared)),
@@ -67,7 +67,7 @@ def _show_row(teach: TeachSession, run: Run, *, compared_at_first: bool) -> bool
     words.caption(
         t(
             "teachruns.line",
-            epochs=len(run.points),
+            epochs=run.epochs,
             layer=escape_markdown(run.model.head.layer),
             model=escape_markdown(run.model.backbone.title),
             pictures=run.pictures,

@@ -83,7 +83,7 @@ def _show_sources(teach: TeachSession) -> None:
 
 def _choose_target(teach: TeachSession) -> str:
     classes = list(teach.samples.classes)
-    if not teach.target or (teach.target not in classes and not teach.typed):
+    if not teach.target or (classes and teach.target not in classes and not teach.typed):
         teach.aim(classes[0] if classes else teach.new_class_name())
     options = classes if teach.target in classes else [*classes, teach.target]
     # A new key when the program chose: the browser would hold on to its own choice.

@@ -58,9 +58,9 @@ def _show_run(teach: TeachSession, run: Run) -> None:
         show_curves(run.points, epochs=run.epochs, key="teach_run_curves")
     lines = []
     if run.stopped:
-        lines.append(t("teachtraining.stopped", epochs=len(run.points)))
+        lines.append(t("teachtraining.stopped", epochs=run.epochs))
     elif run.points:
-        lines.append(t("teachtraining.done", epochs=len(run.points), seconds=run.seconds))
+        lines.append(t("teachtraining.done", epochs=run.epochs, seconds=run.seconds))
     if run.number and run.version != teach.samples.version:
         lines.append(t("teachtraining.stale"))
     if lines:
