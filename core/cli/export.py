@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from core.datasets.project import is_project
 from core.errors import Note, UsageError
 from core.home import teachdeck_home, user_model_folders
 from core.pretrained.store import ModelStore
@@ -15,8 +16,11 @@ from core.speech import exports as words
 from core.speech.read import holds_words, read_speech_model
 from core.vision.exports import FORMATS, Export, ExportOptions, export_model, picture_model
 from core.vision.imports import import_picture_model
+from core.vision.saved import load_taught_model
 
 __all__ = ["add_arguments", "run"]
+
+_BEGINNING_BYTES = 128
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,8 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "model",
         type=Path,
-        help="a Teachable Machine export, a layers model, a speech-commands model with its "
-        "metadata.json, or a head of pictures alone (zip, folder or file)",
+        help="a model that was taught here, a Teachable Machine export, a layers model, a "
+        "speech-commands model with its metadata.json, or a head of pictures alone (zip, folder or "
+        "file)",
     )
     parser.add_argument("output", type=Path, help="a folder, or a file with the format's ending")
     parser.add_argument("--to", required=True, choices=list(titles), metavar="FORMAT", help=listed)
@@ -84,12 +89,23 @@ def run(arguments: argparse.Namespace) -> int:
 def _export_pictures(arguments: argparse.Namespace) -> tuple[Export, Sequence[Note]]:
     store = ModelStore(teachdeck_home(), user_model_folders())
     labels = None if arguments.labels is None else arguments.labels.split(",")
+    name = arguments.name or arguments.model.resolve().stem
+    if _is_ours(arguments.model):
+        taught = load_taught_model(arguments.model, store)
+        model = picture_model(taught, store, name=name)
+        return export_model(model, arguments.to, options=ExportOptions(name=name)), ()
     imported = import_picture_model(
         arguments.model, store, backbone_id=arguments.backbone, labels=labels
     )
-    name = arguments.name or arguments.model.resolve().stem
     model = picture_model(imported.taught, imported.network, name=name)
     return export_model(model, arguments.to, options=ExportOptions(name=name)), imported.notes
+
+
+def _is_ours(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return is_project(file.read(_BEGINNING_BYTES))
 
 
 def _export_words(arguments: argparse.Namespace) -> tuple[Export, Sequence[Note]]:

@@ -136,3 +136,12 @@ def test_wrong_use_is_said_before_anything_starts(core: Core, tmp_path: Path) ->
     done = core("predict", "--model", bomb, source / "only" / "a.png", "--json")
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
+
+
+def test_what_was_taught_is_exported_by_the_same_file(
+    core: Core, taught: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    done = core("export", taught[0], tmp_path / "page", "--to", "page")
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "page" / "index.html").read_text(encoding="utf-8")
+    assert "圆 disc" in page or "\\u5706 disc" in page
