@@ -57,7 +57,7 @@ def _negatives(work: Path, data: Path) -> None:
 def _export(work: Path, data: Path) -> None:
     from models.training.speech.publish import publish
 
-    publish(work, recipe.MODEL, run=work / "runs" / "streams")
+    publish(work, data, recipe.MODEL, run=work / "runs" / "streams")
 
 
 def _folds(work: Path, data: Path) -> None:

@@ -16,7 +16,7 @@ from models.training.speech.labels import TARGETS
 from models.training.speech.measure import track_of
 from models.training.speech.noises import made_noise
 from models.training.speech.plane import planes
-from models.training.speech.streams import negative_files, unknown_stream
+from models.training.speech.streams import negative_files, unknown_stream, word_streams
 from models.training.speech.thresholds import word_thresholds
 from models.training.speech.weights import read_weights
 
@@ -52,13 +52,15 @@ def golden_inputs(corpus: Corpus) -> NDArray[np.float32]:
     return planes(sounds)
 
 
-def publish(work: Path, folder: Path, *, run: Path) -> None:
+def publish(work: Path, data: Path, folder: Path, *, run: Path) -> None:
     """Export what a run has trained so far, with thresholds.
 
     Parameters
     ----------
     work : pathlib.Path
         With the corpus and the running speech.
+    data : pathlib.Path
+        With the folder ``background``.
     folder : pathlib.Path
         Gets the files.
     run : pathlib.Path
@@ -84,6 +86,10 @@ def publish(work: Path, folder: Path, *, run: Path) -> None:
     # A quarter of the voices sets the thresholds, the others are for the figure in the card.
     tracks = [track_of(model, path) for path in negative_files(work, thresholds=True)]
     tracks.append(track_of(model, unknown_stream(corpus, seed=_SEED)))
-    thresholds = word_thresholds(tracks, SmoothMode())
+    said = [
+        (stream.words, track_of(model, stream.sound))
+        for stream in word_streams(corpus, data / "background", seed=_SEED)
+    ]
+    thresholds = word_thresholds(tracks, said, SmoothMode())
     write(thresholds)
     print(thresholds)
