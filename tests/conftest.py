@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+# On some processors TensorFlow leaves oneDNN out, and with it layers that the tests compare.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
 SHARED_DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 LEFT_OUT = "the shared test data is not beside this checkout; cases of our own still ran"
 

@@ -27,6 +27,9 @@ from core.tfjs.model import LayersModel
 __all__ = ["KerasProcess"]
 
 _PROJECT = Path(__file__).resolve().parent.parent.parent
+# On some processors TensorFlow leaves oneDNN out by itself, and with it some layers that a model
+# may have, such as dilated transposed convolutions.
+_ENVIRONMENT = {"TF_ENABLE_ONEDNN_OPTS": "1"}
 Arrays = Mapping[str, NDArray[Any]]
 
 
@@ -141,7 +144,12 @@ class KerasProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""},
+                env={
+                    **_ENVIRONMENT,
+                    **os.environ,
+                    "TF_CPP_MIN_LOG_LEVEL": "3",
+                    "CUDA_VISIBLE_DEVICES": "",
+                },
             )
         return self._process
 

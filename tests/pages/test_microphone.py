@@ -173,7 +173,8 @@ def test_a_hundred_connections_leave_no_thread() -> None:
     for _ in range(100):
         mic.push(frame, 2, 48_000)
         mic.ended()
-    until(lambda: threading.active_count() == before)
+    # Threads of tests before this one may still be ending.
+    until(lambda: threading.active_count() <= before)
 
 
 def test_an_ear_that_fails_is_taken_away_and_says_why() -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -174,5 +175,8 @@ def test_the_process_ends_when_nobody_needs_it(worker: KerasWorker) -> None:
     while worker.state != "off" and time.monotonic() < end:
         time.sleep(0.05)
     assert worker.state == "off"
+    # It is off before its process has been waited for.
+    while Path(f"/proc/{pid}").exists() and time.monotonic() < end:
+        time.sleep(0.05)
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
