@@ -15,6 +15,7 @@ from pages.components.i18n import error_text, escape_markdown, t
 __all__ = ["pick_speech_model", "speech_store"]
 
 _UPLOAD = "upload"
+_TAUGHT = "taught"
 _AT_HAND = ("ready", "on_disk")
 _MAX_UPLOAD_MB = 100
 _KEPT_UPLOADS = 2
@@ -38,6 +39,9 @@ def pick_speech_model() -> SpeechModel:
     store = speech_store()
     entries = {entry.model_id: entry for entry in store.entries()}
     lines = {model_id: _one_line(entry) for model_id, entry in entries.items()}
+    taught: SpeechModel | None = st.session_state.get("taught_words")
+    if taught is not None:
+        lines[_TAUGHT] = t("speech_models.taught", words=", ".join(taught.words)[:60])
     lines[_UPLOAD] = t("speech_models.upload")
     default_id = store.default_id()
     if lines != st.session_state.get("speech_model_lines"):
@@ -54,6 +58,9 @@ def pick_speech_model() -> SpeechModel:
         key="speech_model",
         persist_state="session",
     )
+    if chosen == _TAUGHT and taught is not None:
+        _facts(taught)
+        return taught
     if chosen == _UPLOAD:
         return _uploaded(store, default_id)
     entry = entries[chosen if chosen in entries else default_id]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from core.slideshow import Action, Command, SlideshowState
 from pages.components import slideshow_live
 from pages.components.mic import microphone_of
 from pages.components.microphone import Microphone
+from pages.components.speech_models import speech_store
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 
@@ -137,3 +138,18 @@ def test_a_pdf_becomes_slides_page_by_page(home: Path) -> None:
     app.file_uploader(key="show_files").set_value(broken).run()
     assert any("PDF" in warning.value for warning in app.warning)
     assert _state(app).count == 4  # nothing is lost
+
+
+def test_words_that_were_taught_turn_the_slides(home: Path) -> None:
+    store = speech_store()
+    model = store.load(store.default_id())
+    labels = ("_background_noise_", "上一张", "下一张", *(f"word {n}" for n in range(17)))
+    app = AppTest.from_file(str(PROJECT / "app.py"), default_timeout=120)
+    app.session_state["language"] = "en"
+    app.session_state["taught_words"] = replace(model, labels=labels, thresholds={})
+    app.switch_page("pages/voice_slideshow.py").run()
+    app.selectbox(key="speech_model").set_value("taught").run()
+    assert not app.exception
+    assert not app.error
+    assert set(app.session_state["show_table"]) == {"上一张", "下一张"}
+    assert _say(app, "下一张", "下一张", "上一张").page == 2
