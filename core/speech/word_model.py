@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
+from core.exports import zip_bytes
 from core.speech.labels import is_noise
 from core.speech.model import SpeechModel
 from core.tfjs.write_layers import LayersOptions, layers_model_files
-from core.vision.exports.export import zip_bytes
 from core.vision.exports.layers import layers_model_of
 
 __all__ = [

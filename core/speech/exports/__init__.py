@@ -1,6 +1,6 @@
 """Word models taken away: one module a format, one row a format in the registry."""
 
-from core.speech.exports.export import Export, ExportFormat, ExportReport
+from core.exports import Export, ExportFormat, ExportReport
 from core.speech.exports.registry import FORMATS, ExportOptions, export_words, predict_bytes
 from core.speech.exports.source import WordModel
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import zipfile
 
+from core.exports import ExportFormat, Progress, Written
 from core.speech.exports.about import ABOUT_FILE, about_bytes
-from core.speech.exports.export import ExportFormat, Progress, Written
 from core.speech.exports.source import WordModel
 from core.tfjs.keras_process import KerasProcess
 from core.tfjs.read import read_model

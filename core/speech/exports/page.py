@@ -9,9 +9,9 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+from core.exports import ExportFormat, Progress, Written, run_layers_model
 from core.inference.fold import fold_batch_norms
 from core.speech.exports.about import README_FILE, about, readme
-from core.speech.exports.export import ExportFormat, Progress, Written, run_layers_model
 from core.speech.exports.source import WordModel
 from core.tfjs.compat import adapt
 from core.tfjs.in_page import embedded, filled, model_in_page, model_parts

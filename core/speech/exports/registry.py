@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from core.errors import UsageError
+from core.exports import Export, ExportFormat, Progress, find_format, run_export
 from core.speech.decide import SmoothMode
-from core.speech.exports.export import (
-    Export,
-    ExportFormat,
-    ExportReport,
-    Progress,
-    check_answers,
-    zip_bytes,
-)
 from core.speech.exports.keras import KERAS
 from core.speech.exports.page import PAGE
 from core.speech.exports.script import SCRIPT
@@ -26,7 +17,7 @@ from core.speech.model import SpeechModel
 
 __all__ = ["FORMATS", "ExportOptions", "export_words", "predict_bytes"]
 
-FORMATS: Mapping[str, ExportFormat] = {
+FORMATS: Mapping[str, ExportFormat[WordModel]] = {
     entry.id: entry for entry in (PAGE, SCRIPT, TFLITE, KERAS, TFJS, TEACHABLE_MACHINE)
 }
 """In the order in which pages list them. A new format is a module and a row here."""
@@ -81,29 +72,8 @@ def export_words(
         If the model cannot be written so, or the golden pairs do not come out the same: nothing
         is handed over then.
     """
-    row = _row(format)
-    say = progress or (lambda stage, part: None)
-    started = time.perf_counter()
-    taken = _word_model(model, options or ExportOptions())
-    say("write", 0.0)
-    written = row.write(taken, say)
-    difference = check_answers(taken, written.answers)
-    files = dict(written.files)
-    if len(files) == 1:
-        ((file_name, content),) = files.items()
-    else:
-        file_name, content = f"{taken.file_stem}-{row.id}.zip", zip_bytes(files)
-    say("done", 1.0)
-    report = ExportReport(
-        format=row.id,
-        bytes=len(content),
-        files={name: len(data) for name, data in files.items()},
-        max_difference=difference,
-        pictures=len(taken.golden_answers),
-        seconds=time.perf_counter() - started,
-        notes=written.notes,
-    )
-    return Export(files, file_name, content, row.mime, report)
+    row = find_format(FORMATS, format)
+    return run_export(row, _word_model(model, options or ExportOptions()), progress)
 
 
 def predict_bytes(model: SpeechModel, format: str) -> int:
@@ -123,16 +93,9 @@ def predict_bytes(model: SpeechModel, format: str) -> int:
     UsageError
         If there is no such format.
     """
-    return _row(format).predict_bytes(_word_model(model, ExportOptions()))
+    return find_format(FORMATS, format).predict_bytes(_word_model(model, ExportOptions()))
 
 
 def _word_model(model: SpeechModel, options: ExportOptions) -> WordModel:
     mode = options.mode or SmoothMode(thresholds=dict(model.thresholds))
     return WordModel(model, options.name or model.title, mode)
-
-
-def _row(format: str) -> ExportFormat:
-    row = FORMATS.get(format)
-    if row is None:
-        raise UsageError("export.unknown_format", format=format, known=", ".join(FORMATS))
-    return row

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from core.exports import ExportFormat, Progress, Written
 from core.inference.litert import LiteRtModel
 from core.speech.exports.about import ABOUT_FILE, README_FILE, about_bytes, readme
-from core.speech.exports.export import ExportFormat, Progress, Written
 from core.speech.exports.source import WordModel
 from core.speech.exports.tflite import tflite_bytes
 

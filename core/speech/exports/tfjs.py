@@ -6,8 +6,8 @@ import json
 from typing import Any, Literal
 
 from core.errors import Note
+from core.exports import ExportFormat, Progress, Written, run_layers_model
 from core.speech.exports.about import ABOUT_FILE, README_FILE, about, about_bytes, metadata, readme
-from core.speech.exports.export import ExportFormat, Progress, Written, run_layers_model
 from core.speech.exports.source import WordModel
 from core.speech.labels import is_noise
 from core.tfjs.compat import adapt

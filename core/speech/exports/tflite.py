@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from core.exports import ExportFormat, Progress, Written
 from core.inference.flatbuffer import to_litert
 from core.inference.litert import LiteRtModel
 from core.speech.exports.about import ABOUT_FILE, about_bytes
-from core.speech.exports.export import ExportFormat, Progress, Written
 from core.speech.exports.source import WordModel
 from core.vision.exports.tflite_metadata import (
     ENTRY,

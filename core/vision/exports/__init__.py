@@ -1,6 +1,6 @@
 """Taught picture models taken away: one module a format, one row a format in the registry."""
 
-from core.vision.exports.export import Export, ExportFormat, ExportReport
+from core.exports import Export, ExportFormat, ExportReport
 from core.vision.exports.from_taught import picture_model
 from core.vision.exports.registry import FORMATS, ExportOptions, export_model, predict_bytes
 from core.vision.exports.source import PictureModel, join_head

@@ -8,13 +8,13 @@ import zipfile
 import h5py
 import numpy as np
 
+from core.exports import ExportFormat, Progress, Written, run_layers_model
 from core.tfjs.compat import adapt
 from core.tfjs.keras_process import KerasProcess
 from core.tfjs.model import LayersModel
 from core.tfjs.read import read_model
 from core.tfjs.write_h5 import h5_bytes
 from core.vision.exports.about import ABOUT_FILE, about_bytes
-from core.vision.exports.export import ExportFormat, Progress, Written, run_layers_model
 from core.vision.exports.layers import layers_model_of
 from core.vision.exports.source import PictureModel
 

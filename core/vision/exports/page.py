@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from core.exports import ExportFormat, Progress, Written, run_layers_model
 from core.inference.fold import fold_batch_norms
 from core.tfjs.compat import adapt
 from core.tfjs.in_page import (
@@ -25,7 +26,6 @@ from core.tfjs.in_page import (
 )
 from core.tfjs.model import LayersModel
 from core.vision.exports.about import README_FILE, about, readme
-from core.vision.exports.export import ExportFormat, Progress, Written, run_layers_model
 from core.vision.exports.layers import layers_model_of
 from core.vision.exports.source import POOLED, PROBABILITIES, PictureModel
 

@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from core.errors import UsageError
-from core.vision.exports.export import (
-    Export,
-    ExportFormat,
-    ExportReport,
-    Progress,
-    check_answers,
-    zip_bytes,
-)
+from core.exports import Export, ExportFormat, Progress, find_format, run_export
 from core.vision.exports.keras import H5, KERAS
 from core.vision.exports.page import PAGE
 from core.vision.exports.script import SCRIPT
@@ -25,7 +16,7 @@ from core.vision.exports.tflite import TFLITE
 
 __all__ = ["FORMATS", "ExportOptions", "export_model", "predict_bytes"]
 
-FORMATS: Mapping[str, ExportFormat] = {
+FORMATS: Mapping[str, ExportFormat[PictureModel]] = {
     entry.id: entry
     for entry in (PAGE, SCRIPT, TFLITE, KERAS, H5, WHOLE, HEAD_ONLY, TEACHABLE_MACHINE)
 }
@@ -76,30 +67,10 @@ def export_model(
         If the model cannot be written so, or the golden pairs do not come out the same: nothing
         is handed over then.
     """
-    row = _row(format)
-    say = progress or (lambda stage, part: None)
-    started = time.perf_counter()
+    row = find_format(FORMATS, format)
     if options is not None and options.name is not None:
         model = replace(model, name=options.name)
-    say("write", 0.0)
-    written = row.write(model, say)
-    difference = check_answers(model, written.answers)
-    files = dict(written.files)
-    if len(files) == 1:
-        ((file_name, content),) = files.items()
-    else:
-        file_name, content = f"{model.file_stem}-{row.id}.zip", zip_bytes(files)
-    say("done", 1.0)
-    report = ExportReport(
-        format=row.id,
-        bytes=len(content),
-        files={name: len(data) for name, data in files.items()},
-        max_difference=difference,
-        pictures=len(model.golden_pictures),
-        seconds=time.perf_counter() - started,
-        notes=written.notes,
-    )
-    return Export(files, file_name, content, row.mime, report)
+    return run_export(row, model, progress)
 
 
 def predict_bytes(model: PictureModel, format: str) -> int:
@@ -119,11 +90,4 @@ def predict_bytes(model: PictureModel, format: str) -> int:
     UsageError
         If there is no such format.
     """
-    return _row(format).predict_bytes(model)
-
-
-def _row(format: str) -> ExportFormat:
-    row = FORMATS.get(format)
-    if row is None:
-        raise UsageError("export.unknown_format", format=format, known=", ".join(FORMATS))
-    return row
+    return find_format(FORMATS, format).predict_bytes(model)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from core.exports import ExportFormat, Progress, Written
 from core.inference.litert import LiteRtModel
 from core.vision.exports.about import ABOUT_FILE, README_FILE, about_bytes, readme
-from core.vision.exports.export import ExportFormat, Progress, Written
 from core.vision.exports.source import PROBABILITIES, PictureModel
 from core.vision.exports.tflite import tflite_bytes
 

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import Note
+from core.exports import ExportFormat, Progress, Written, run_layers_model
 from core.inference.network import Network
 from core.inference.node import Node
 from core.tfjs.compat import adapt
@@ -33,7 +34,6 @@ from core.tfjs.read import read_model
 from core.tfjs.weights import encode_weights
 from core.tfjs.write_layers import LayersOptions, layers_model_files
 from core.vision.exports.about import ABOUT_FILE, README_FILE, about, about_bytes, readme
-from core.vision.exports.export import ExportFormat, Progress, Written, run_layers_model
 from core.vision.exports.layers import layers_model_of
 from core.vision.exports.source import PictureModel
 from core.vision.exports.tfjs import head_network, sequential_of

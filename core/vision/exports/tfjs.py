@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from core.exports import ExportFormat, Progress, Written, run_layers_model
 from core.inference.flatbuffer import to_litert
 from core.inference.litert import LiteRtModel
 from core.inference.network import Network
@@ -18,7 +19,6 @@ from core.tfjs.read import read_model
 from core.tfjs.weights import encode_weights
 from core.tfjs.write_layers import LayersOptions, layers_model_files
 from core.vision.exports.about import ABOUT_FILE, README_FILE, about, about_bytes, readme
-from core.vision.exports.export import ExportFormat, Progress, Written, run_layers_model
 from core.vision.exports.layers import layers_model_of
 from core.vision.exports.source import PictureModel
 

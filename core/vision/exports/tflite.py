@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from core.exports import ExportFormat, Progress, Written
 from core.inference.flatbuffer import to_litert
 from core.inference.litert import LiteRtModel
 from core.vision.exports.about import ABOUT_FILE, about_bytes
-from core.vision.exports.export import ExportFormat, Progress, Written
 from core.vision.exports.source import POOLED, PROBABILITIES, PictureModel
 from core.vision.exports.tflite_metadata import ENTRY, ImageMetadata, image_metadata, with_files
 

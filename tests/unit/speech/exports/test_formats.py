@@ -14,10 +14,10 @@ from ai_edge_litert import schema_py_generated as schema
 
 from core.cli import main
 from core.errors import ModelError, UsageError
+from core.exports import GOLDEN_TOLERANCE, check_answers
 from core.speech import SmoothMode, SpeechModel, read_speech_model
 from core.speech.exports import FORMATS, ExportOptions, WordModel, export_words, predict_bytes
 from core.speech.exports import tfjs as tfjs_format
-from core.speech.exports.export import GOLDEN_TOLERANCE, check_answers
 from core.speech.exports.source import golden_sound
 from core.tfjs.in_page import model_in_page
 from tests.speech_kit import CHINESE, model_files, pooled_model, write_model

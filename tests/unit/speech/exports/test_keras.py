@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.exports import GOLDEN_TOLERANCE
 from core.speech import SpeechModel
 from core.speech.exports import WordModel, export_words
-from core.speech.exports.export import GOLDEN_TOLERANCE
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 

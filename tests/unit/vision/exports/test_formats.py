@@ -15,11 +15,11 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from core.errors import ModelError, UsageError
+from core.exports import GOLDEN_TOLERANCE, check_answers
 from core.imaging import Preprocessing
 from core.tfjs.read import read_model
 from core.vision.exports import FORMATS, ExportOptions, PictureModel, export_model, predict_bytes
 from core.vision.exports import tfjs as tfjs_format
-from core.vision.exports.export import GOLDEN_TOLERANCE, check_answers
 from core.vision.exports.teachable_machine import image_size_px
 from core.vision.head import Rejection
 from tests.picture_models import LABELS, LITE, MOBILENET, picture_model

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.exports import GOLDEN_TOLERANCE
 from core.vision.exports import PictureModel, export_model
-from core.vision.exports.export import GOLDEN_TOLERANCE
 from tests.picture_models import LABELS, LITE, MOBILENET, picture_model
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]

@@ -1,29 +1,33 @@
-"""What an export format is, and what exporting gives back."""
+"""What an export format is, of pictures or of words, and the one way to export and to check."""
 
 from __future__ import annotations
 
 import io
+import time
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import ModelError, Note
+from core.errors import ModelError, Note, UsageError
 from core.inference.flatbuffer import to_litert
 from core.inference.from_keras import network_from_keras
 from core.inference.litert import LiteRtModel
 from core.tfjs.model import LayersModel
-from core.vision.exports.source import PictureModel
 
 __all__ = [
     "GOLDEN_TOLERANCE",
     "Export",
     "ExportFormat",
     "ExportReport",
+    "Exportable",
     "Written",
     "check_answers",
+    "find_format",
+    "run_export",
     "run_layers_model",
     "zip_bytes",
 ]
@@ -45,7 +49,7 @@ class Written:
     files : mapping of str to bytes
         By path in the archive, the most important one first.
     answers : ndarray of float32, shape (n, classes)
-        For the golden pictures.
+        For the golden inputs.
     notes : tuple of Note
         What the person should know about this export.
     """
@@ -55,8 +59,23 @@ class Written:
     notes: tuple[Note, ...] = ()
 
 
+class Exportable(Protocol):
+    """What every exported model knows: its name for files, and what it must answer."""
+
+    @property
+    def file_stem(self) -> str:
+        """Its name, as a file may be called."""
+
+    @property
+    def golden_answers(self) -> NDArray[np.float32]:
+        """Its own answers to the golden inputs, shape (n, labels)."""
+
+
+Model = TypeVar("Model", bound=Exportable)
+
+
 @dataclass(frozen=True)
-class ExportFormat:
+class ExportFormat(Generic[Model]):
     """One format: a row of the registry.
 
     Parameters
@@ -81,8 +100,8 @@ class ExportFormat:
     title: str
     suffix: str
     mime: str
-    write: Callable[[PictureModel, Progress], Written]
-    predict_bytes: Callable[[PictureModel], int]
+    write: Callable[[Model, Progress], Written]
+    predict_bytes: Callable[[Model], int]
     needs_keras: bool = False
 
 
@@ -101,7 +120,7 @@ class ExportReport:
         Largest difference of a probability on the golden pictures; at most
         :data:`GOLDEN_TOLERANCE`.
     pictures : int
-        How many golden pictures.
+        How many golden pictures, or sounds of words.
     seconds : float
     notes : tuple of Note
     """
@@ -156,12 +175,70 @@ def zip_bytes(files: Mapping[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def check_answers(model: PictureModel, answers: NDArray[np.float32]) -> float:
-    """Return the largest difference from the model's own answers to the golden pictures.
+def find_format(formats: Mapping[str, ExportFormat[Model]], format: str) -> ExportFormat[Model]:
+    """Return the format of this name.
+
+    Raises
+    ------
+    UsageError
+        If there is none.
+    """
+    row = formats.get(format)
+    if row is None:
+        raise UsageError("export.unknown_format", format=format, known=", ".join(formats))
+    return row
+
+
+def run_export(row: ExportFormat[Model], model: Model, progress: Progress | None = None) -> Export:
+    """Write a model in a format, read it back, and compare its answers.
 
     Parameters
     ----------
-    model : PictureModel
+    row : ExportFormat
+    model : Exportable
+    progress : callable, optional
+        Called with a stage (``"write"``, ``"check"``, ``"done"``) and the part that is done.
+        What it raises ends the export.
+
+    Returns
+    -------
+    Export
+
+    Raises
+    ------
+    ModelError
+        If the model cannot be written so, or the golden pairs do not come out the same: nothing
+        is handed over then.
+    """
+    say = progress or (lambda stage, part: None)
+    started = time.perf_counter()
+    say("write", 0.0)
+    written = row.write(model, say)
+    difference = check_answers(model, written.answers)
+    files = dict(written.files)
+    if len(files) == 1:
+        ((file_name, content),) = files.items()
+    else:
+        file_name, content = f"{model.file_stem}-{row.id}.zip", zip_bytes(files)
+    say("done", 1.0)
+    report = ExportReport(
+        format=row.id,
+        bytes=len(content),
+        files={name: len(data) for name, data in files.items()},
+        max_difference=difference,
+        pictures=len(model.golden_answers),
+        seconds=time.perf_counter() - started,
+        notes=written.notes,
+    )
+    return Export(files, file_name, content, row.mime, report)
+
+
+def check_answers(model: Exportable, answers: NDArray[np.float32]) -> float:
+    """Return the largest difference from the model's own answers to the golden inputs.
+
+    Parameters
+    ----------
+    model : Exportable
     answers : ndarray of float32, shape (n, classes)
 
     Returns
@@ -193,7 +270,7 @@ def run_layers_model(model: LayersModel, inputs: NDArray[np.float32]) -> NDArray
     ----------
     model : LayersModel
         Its first output is read.
-    inputs : ndarray of float32, shape (n, h, w, 3)
+    inputs : ndarray of float32, shape (n, ...)
 
     Returns
     -------
