@@ -13,7 +13,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.errors import TeachdeckError
-from core.vision import teach as teach_module
+from core.vision import teaching as teach_module
 from pages.components import cached, i18n, teach_learning
 from tests.pages.test_teach_page import _fill, _open, _teach, _texts, _until
 
