@@ -3,8 +3,8 @@
     .venv/bin/python -m benchmarks.teach_page
 
 Two visitors load the demo set and train at the same time, one exports, both leave. Prints one
-table. Chromium and the training process run on the same cores as the server, so the times are
-upper bounds. Linux only.
+table. Chromium and the processes that train and score run on the same cores as the server, so the
+times are upper bounds. Linux only.
 """
 
 from __future__ import annotations
@@ -85,12 +85,19 @@ def main() -> None:
                 ("export of a web page with proof", f"{_seconds_to_export(pages[0]):.1f} s")
             )
             most = note("after the export")
-            loaded = any("libtensorflow" in path for path in server.loaded_libraries())
+            for kind in ("keras", "scores"):
+                megabytes = server.helper_rss_bytes(kind) / 1e6
+                rows.append((f"the process of {kind}, which ends when idle", f"{megabytes:.0f} MB"))
+            loaded = {
+                library: any(library in path for path in server.loaded_libraries())
+                for library in ("libtensorflow", "sklearn", "pandas")
+            }
             for page in pages:
                 page.context.close()
             time.sleep(GRACE_S + 15)
             note("after both have left")
-            rows.append(("TensorFlow in the server", "yes" if loaded else "no"))
+            for library, found in loaded.items():
+                rows.append((f"{library} in the server", "yes" if found else "no"))
             rows.append(
                 ("errors in the server's log", "yes" if "Traceback" in server.log() else "none")
             )

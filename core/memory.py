@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import sys
 
-__all__ = ["return_freed_memory"]
+__all__ = ["return_freed_memory", "trim"]
 
 # Parameters of glibc's mallopt, from its malloc.h, and our values for them.
 _SETTINGS = {
@@ -33,3 +34,23 @@ def return_freed_memory() -> bool:
     if mallopt is None:
         return False
     return all(mallopt(parameter, value) == 1 for parameter, value in _SETTINGS.items())
+
+
+def trim() -> bool:
+    """Give back now what is free between blocks that are still in use.
+
+    For the end of something large: an export, a visitor's session. Garbage is collected first.
+
+    Returns
+    -------
+    bool
+        Whether the C library could: only glibc can.
+    """
+    gc.collect()
+    if not sys.platform.startswith("linux"):
+        return False
+    malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if malloc_trim is None:
+        return False
+    malloc_trim(0)
+    return True

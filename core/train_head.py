@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from core.worker_tasks import Report, Stopped
 
-__all__ = ["train_head"]
+__all__ = ["train_head", "warm_up"]
 
 _REPORT_EVERY_S = 0.1
 _STOP_ANSWER = {"stopped": True}
@@ -73,6 +73,16 @@ def train_head(
             made["fold_logits"] = logits
     answer: dict[str, Any] = {"epochs": done, "seconds": time.monotonic() - start_s}
     return {**answer, **(_STOP_ANSWER if was_stopped else {})}, made
+
+
+def warm_up() -> None:
+    """Do once what the first job would wait for: importing, and tracing a small training."""
+    train_head(
+        {"classes": 2, "hidden_units": 2, "epochs": 1, "batch_size": 2, "learning_rate": 0.001},
+        {"features": np.zeros((2, 2), np.float32), "labels": np.array([0, 1])},
+        lambda update: None,
+        lambda: False,
+    )
 
 
 def _check(

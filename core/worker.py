@@ -1,12 +1,13 @@
-"""The process that holds TensorFlow: jobs in, progress and results out.
+"""Processes that hold what is too large for the server: jobs in, progress and results out.
 
-TensorFlow takes more memory than the whole server may have and seconds to start, so it lives in
-a process of its own, is warmed when a page that trains is opened, and ends when nobody needs it.
-All sessions share one: trainings queue, one runs at a time. The two sides speak in lines of JSON
-and pass arrays through ``.npz`` files without pickle, each job in a folder of its own; the other
-side is :mod:`core.worker_process`.
+TensorFlow takes more memory than the whole server may have and seconds to start, scikit-learn
+with SciPy as much as the rest of the server. Each lives in a process of its own that is warmed
+when a page that needs it is opened, and ends when nobody does. All sessions share one of each:
+jobs queue, one runs at a time. The two sides speak in lines of JSON and pass arrays through
+``.npz`` files without pickle, each job in a folder of its own; the other side is
+:mod:`core.worker_process`.
 
-Threads: sessions call :class:`KerasWorker` and :class:`Job` from any thread; one thread of the
+Threads: sessions call a :class:`Worker` and its :class:`Job` from any thread; one thread of the
 worker's own starts the process, feeds it and reads from it.
 """
 
@@ -23,164 +24,27 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from numpy.typing import NDArray
 
 from core.errors import ModelError, TeachdeckError, UsageError
+from core.worker_job import Job
 from core.worker_tasks import TASKS, load_arrays, save_arrays
 
-__all__ = ["Job", "KerasWorker"]
+__all__ = ["Job", "KerasWorker", "ScoreWorker", "Worker"]
 
 _PROJECT = Path(__file__).resolve().parent.parent
 Arrays = Mapping[str, NDArray[Any]]
 
-_FINAL = ("done", "failed", "stopped")
 # A job in the queue may wait; one that runs says something more often than this.
 _SILENCE_S = 120.0
 # Importing TensorFlow takes 5 to 15 s, on a machine that is busy with other things minutes.
 _START_S = 300.0
-_MAX_QUEUED = 20
-_KEPT_UPDATES = 20_000
 
 
-class Job:
-    """One piece of work for the worker. Any thread may call any method.
-
-    Attributes
-    ----------
-    task : str
-    """
-
-    def __init__(self, worker: KerasWorker, task: str, folder: Path) -> None:
-        self.task = task
-        self._worker = worker
-        self._folder = folder
-        self._lock = threading.Lock()
-        self._changed = threading.Condition(self._lock)
-        self._state = "queued"
-        self._updates: list[dict[str, Any]] = []
-        self._stop_asked = False
-        self._answer: dict[str, Any] = {}
-        self._arrays: dict[str, NDArray[Any]] = {}
-        self._error: TeachdeckError | None = None
-
-    @property
-    def state(self) -> str:
-        """One of "queued", "running", "done", "failed", "stopped"."""
-        return self._state
-
-    @property
-    def finished(self) -> bool:
-        """Whether nothing more will come."""
-        return self._state in _FINAL
-
-    @property
-    def place(self) -> int:
-        """How many jobs are before this one: 0 when it runs or has ended."""
-        return self._worker.place(self)
-
-    @property
-    def error(self) -> TeachdeckError | None:
-        """Why it failed."""
-        return self._error
-
-    def updates(self, since: int = 0) -> list[dict[str, Any]]:
-        """Return what the task reported, from the `since`-th report on."""
-        with self._lock:
-            return self._updates[since:]
-
-    def wait(self, timeout_s: float | None = None, *, updates: int | None = None) -> bool:
-        """Wait until the job has ended, or has more reports than `updates`.
-
-        Parameters
-        ----------
-        timeout_s : float, optional
-            Without it there is no limit.
-        updates : int, optional
-            How many reports are known already.
-
-        Returns
-        -------
-        bool
-            Whether it has ended.
-        """
-
-        def ready() -> bool:
-            return self.finished or (updates is not None and len(self._updates) > updates)
-
-        with self._changed:
-            self._changed.wait_for(ready, timeout_s)
-            return self.finished
-
-    def stop(self) -> None:
-        """Ask the job to end soon with what it has; one that waits is taken from the queue."""
-        with self._changed:
-            self._stop_asked = True
-            if self.finished:
-                return
-        if not self._worker.withdraw(self):
-            try:
-                (self._folder / "stop").touch()
-            except OSError:
-                # The folder goes with the job: it has ended already.
-                return
-
-    def result(self, timeout_s: float | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Wait for the job and return its answer.
-
-        Returns
-        -------
-        answer : dict
-            Plain JSON values.
-        arrays : dict of str to ndarray
-
-        Raises
-        ------
-        TeachdeckError
-            If it failed, was stopped before it began, or is not ready in time.
-        """
-        if not self.wait(timeout_s):
-            raise ModelError("worker.slow", seconds=timeout_s or 0)
-        if self._error is not None:
-            raise self._error
-        return self._answer, self._arrays
-
-    # Called from the worker's thread.
-
-    def _report(self, update: dict[str, Any]) -> None:
-        with self._changed:
-            if len(self._updates) < _KEPT_UPDATES:
-                self._updates.append(update)
-            self._changed.notify_all()
-
-    def _begin(self) -> bool:
-        with self._changed:
-            if self._state != "queued":
-                return False
-            self._state = "running"
-            self._changed.notify_all()
-            return True
-
-    def _finish(
-        self,
-        state: str,
-        *,
-        answer: dict[str, Any] | None = None,
-        arrays: dict[str, NDArray[Any]] | None = None,
-        error: TeachdeckError | None = None,
-    ) -> None:
-        with self._changed:
-            if self.finished:
-                return
-            self._state, self._error = state, error
-            self._answer, self._arrays = answer or {}, arrays or {}
-            self._changed.notify_all()
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-
-class KerasWorker:
-    """One process with TensorFlow for everybody. Any thread may call any method.
+class Worker:
+    """One process for everybody. Any thread may call any method.
 
     Parameters
     ----------
@@ -189,12 +53,16 @@ class KerasWorker:
     silence_s : float, optional
         After how many seconds without a word a running job counts as hung and is ended.
 
-    Examples
-    --------
-    >>> worker = KerasWorker()                                           # doctest: +SKIP
-    >>> worker.warm()                                                    # doctest: +SKIP
-    >>> answer, arrays = worker.submit("train_head", request, arrays).result()  # doctest: +SKIP
+    Attributes
+    ----------
+    kind : str
+        Which of :data:`core.worker_tasks.WARM_UPS` the process begins with.
+    max_queued : int
+        More jobs than these are refused.
     """
+
+    kind: ClassVar[str]
+    max_queued: ClassVar[int] = 20
 
     def __init__(self, *, idle_s: float = 180.0, silence_s: float = _SILENCE_S) -> None:
         self.idle_s = idle_s
@@ -209,7 +77,7 @@ class KerasWorker:
         self._wanted_until = 0.0
         self._closed = False
 
-    def __enter__(self) -> KerasWorker:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -241,7 +109,7 @@ class KerasWorker:
         return len(self._queue)
 
     def warm(self) -> None:
-        """Start the process and TensorFlow in it, and keep both for `idle_s`; returns at once."""
+        """Start the process and its libraries, and keep both for `idle_s`; returns at once."""
         with self._wake:
             self._warm_asked = True
             self._want()
@@ -268,8 +136,8 @@ class KerasWorker:
         """
         if task not in TASKS:
             raise UsageError("worker.unknown_task", task=task[:60], known=", ".join(TASKS))
-        if len(self._queue) >= _MAX_QUEUED:
-            raise UsageError("worker.queue_full", limit=_MAX_QUEUED)
+        if len(self._queue) >= self.max_queued:
+            raise UsageError("worker.queue_full", limit=self.max_queued)
         folder = Path(tempfile.mkdtemp(prefix="teachdeck-job-"))
         try:
             (folder / "request.json").write_text(json.dumps(dict(request)), encoding="utf-8")
@@ -319,7 +187,9 @@ class KerasWorker:
         self._closed = False
         self._wanted_until = time.monotonic() + self.idle_s
         if self._thread is None or not self._thread.is_alive():
-            self._thread = threading.Thread(target=self._serve, name="keras-worker", daemon=True)
+            self._thread = threading.Thread(
+                target=self._serve, name=f"{self.kind}-worker", daemon=True
+            )
             self._thread.start()
         self._wake.notify_all()
 
@@ -373,10 +243,10 @@ class KerasWorker:
         self._warm_asked, self._thread = False, None
 
     def _start(self) -> None:
-        """Start the process and wait until TensorFlow is there."""
+        """Start the process and wait until its libraries are there."""
         self._end_process()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "core.worker_process"],
+        self._process = subprocess.Popen(  # noqa: S603 - the kind is a word of ours
+            [sys.executable, "-m", "core.worker_process", self.kind],
             cwd=_PROJECT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -457,6 +327,27 @@ class KerasWorker:
                 except OSError:
                     # What was not written when it died is lost with it.
                     continue
+
+
+class KerasWorker(Worker):
+    """The process with TensorFlow, for trainings.
+
+    Examples
+    --------
+    >>> worker = KerasWorker()                                           # doctest: +SKIP
+    >>> worker.warm()                                                    # doctest: +SKIP
+    >>> answer, arrays = worker.submit("train_head", request, arrays).result()  # doctest: +SKIP
+    """
+
+    kind = "keras"
+
+
+class ScoreWorker(Worker):
+    """The process with scikit-learn, for scores that are wanted at once, trainings or not."""
+
+    kind = "scores"
+    # Each takes a fraction of a second, and every visitor has one at most.
+    max_queued = 500
 
 
 def _task_error(line: Mapping[str, Any]) -> TeachdeckError:

@@ -1,7 +1,8 @@
-"""The other side of :mod:`core.worker`: does the jobs, with TensorFlow, until its input ends.
+"""The other side of :mod:`core.worker`: does the jobs until its input ends.
 
-Run as ``python -m core.worker_process``. Only the functions of :data:`core.worker_tasks.TASKS`
-are ever called; nothing is unpickled.
+Run as ``python -m core.worker_process KIND``. Only the functions of
+:data:`core.worker_tasks.WARM_UPS` and :data:`core.worker_tasks.TASKS` are ever called; nothing is
+unpickled.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from core.errors import TeachdeckError
-from core.worker_tasks import TASKS, load_arrays, save_arrays
+from core.worker_tasks import TASKS, WARM_UPS, load_arrays, save_arrays
 
 __all__ = ["main"]
 
@@ -23,11 +24,11 @@ _STOP_LOOKED_FOR_S = 0.05
 
 
 def main() -> None:
-    """Import TensorFlow, say so, then do one job a line until the input ends."""
+    """Import the libraries, say so, then do one job a line until the input ends."""
     # TensorFlow prints; the answers need the output for themselves.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    _warm_up()
+    _function(WARM_UPS[sys.argv[1]])()
     _say(answers, {"ready": True})
     for line in sys.stdin:
         request = json.loads(line)
@@ -44,23 +45,13 @@ def main() -> None:
             _say(answers, {"error": f"{type(error).__name__}: {error}"})
 
 
-def _warm_up() -> None:
-    """Do once what the first job would wait for: importing, and tracing a small training."""
-    import numpy as np
-
-    from core.train_head import train_head
-
-    train_head(
-        {"classes": 2, "hidden_units": 2, "epochs": 1, "batch_size": 2, "learning_rate": 0.001},
-        {"features": np.zeros((2, 2), np.float32), "labels": np.array([0, 1])},
-        lambda update: None,
-        lambda: False,
-    )
+def _function(place: str) -> Any:
+    module_name, _, function_name = place.partition(":")
+    return getattr(importlib.import_module(module_name), function_name)
 
 
 def _do(task: str, folder: Path, answers: TextIO) -> dict[str, Any]:
-    module_name, _, function_name = TASKS[task].partition(":")
-    function = getattr(importlib.import_module(module_name), function_name)
+    function = _function(TASKS[task])
     request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
     arrays = load_arrays(folder / "request.npz")
     looked_at, found = 0.0, False

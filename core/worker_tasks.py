@@ -1,4 +1,4 @@
-"""What the worker process may be asked to do, and how arrays travel to it and back."""
+"""What the worker processes may be asked to do, and how arrays travel to it and back."""
 
 from __future__ import annotations
 
@@ -9,12 +9,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["TASKS", "Report", "Stopped", "load_arrays", "save_arrays"]
+__all__ = ["TASKS", "WARM_UPS", "Report", "Stopped", "load_arrays", "save_arrays"]
 
 Report = Callable[[dict[str, Any]], None]
 Stopped = Callable[[], bool]
 
+WARM_UPS: dict[str, str] = {
+    "keras": "core.train_head:warm_up",
+    "scores": "core.linear_model:warm_up",
+}
+"""Kind of process -> "module:function", called without arguments before the first job."""
+
 TASKS: dict[str, str] = {
+    "held_out_logits": "core.linear_model:held_out_logits_task",
     "train_head": "core.train_head:train_head",
     "train_words": "core.train_words:train_words",
 }

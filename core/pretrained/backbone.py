@@ -89,10 +89,13 @@ class TruncatedBackbone:
         Whether the features are means over height and width; true of the embedding.
     preprocessing : Preprocessing
     model : LiteRtModel
-        Its outputs are those of :func:`core.pretrained.truncate.truncated_outputs`.
+        Has the `outputs`.
     weights_sha256 : str
         Of the file or folder that the weights come from; empty where there is none.
     licence : str
+    outputs : tuple of str
+        What the model calls the features, and the map that was pooled into them where one was;
+        by default as :func:`core.pretrained.truncate.truncated_outputs` has it.
     """
 
     model_id: str
@@ -103,6 +106,7 @@ class TruncatedBackbone:
     model: LiteRtModel
     weights_sha256: str = ""
     licence: str = ""
+    outputs: tuple[str, str] = (FEATURES, FEATURE_MAP)
 
     @classmethod
     def from_network(
@@ -139,7 +143,7 @@ class TruncatedBackbone:
     @property
     def feature_shape(self) -> Shape:
         """Shape of one picture's features: (c,) pooled, else the layer's own."""
-        return self.model.output_shapes[FEATURES]
+        return self.model.output_shapes[self.outputs[0]]
 
     def features(self, tensors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the features of prepared pictures.
@@ -154,8 +158,8 @@ class TruncatedBackbone:
         ndarray of float32, shape (n, ...)
             Of :attr:`feature_shape` each.
         """
-        return self.model.run(tensors)[FEATURES]
+        return self.model.run(tensors)[self.outputs[0]]
 
     def feature_map(self, tensors: NDArray[np.float32]) -> NDArray[np.float32] | None:
         """Return what was pooled into the features, [n, h, w, c]; None where nothing was."""
-        return self.model.run(tensors)[FEATURE_MAP] if self.pooled else None
+        return self.model.run(tensors)[self.outputs[1]] if self.pooled else None

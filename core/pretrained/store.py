@@ -365,6 +365,8 @@ class ModelStore:
         return located
 
     def _load_truncated(self, model_id: str, layer: str, pooled: bool) -> TruncatedBackbone:
+        if layer == EMBEDDING:
+            return self._embedding(model_id)
         key = (model_id, layer, pooled)
         try:
             plan = self._plan(model_id, None)
@@ -395,6 +397,32 @@ class ModelStore:
             self._truncated[key] = known
             while len(self._truncated) > _KEPT_TRUNCATED:
                 self._truncated.pop(next(iter(self._truncated)))
+        return known[1]
+
+    def _embedding(self, model_id: str) -> TruncatedBackbone:
+        """Return the whole network as one that ends at its pooled features.
+
+        It computes them anyway, and a second interpreter for them takes 35 MB.
+        """
+        whole = self._load(model_id, None)
+        key = (model_id, EMBEDDING, True)
+        known = self._truncated.get(key)
+        if known is None or known[1].model is not whole.model:
+            changed, _ = self._loaded[model_id]
+            cut = TruncatedBackbone(
+                model_id=whole.model_id,
+                title=whole.title,
+                layer=EMBEDDING,
+                pooled=True,
+                preprocessing=whole.preprocessing,
+                model=whole.model,
+                weights_sha256=self._plan(model_id, None).conversion.weights_sha256,
+                licence=whole.licence,
+                outputs=("embedding", "feature_map"),
+            )
+            known = (changed, cut)
+            with self._lock:
+                self._truncated[key] = known
         return known[1]
 
     def _converted(self, plan: Plan, conversion: Conversion) -> Converted:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,22 +10,19 @@ from numpy.typing import NDArray
 from core.datasets.pictures import picture_groups
 from core.datasets.samples import SampleSnapshot
 from core.evaluation import Score, assign_folds, calibrate, check_classes, fit_temperature, judge
+from core.linear_model import held_out_logits
 from core.vision.features import FeatureCache
 from core.vision.head import pool_features, softmax, unit_vectors
 
 __all__ = ["QuickScore", "quick_score", "score_logits"]
 
 QuickScore = Score
+LinearModel = Callable[
+    [NDArray[np.float32], NDArray[np.int64], NDArray[np.int64], int], NDArray[np.float32]
+]
 
 # Leaving every one of many samples out in turn would take seconds; so many folds say as much.
 _MOST_FOLDS = 30
-_C = 10.0
-# The logit of a class that no sample of a fold's training part has.
-_NEVER = -20.0
-# So many samples are fitted as they are; more of them on so many main directions: 2,000 pictures
-# take seconds otherwise.
-_FEW_SAMPLES = 400
-_COORDINATES = 128
 
 
 def quick_score(
@@ -35,6 +31,7 @@ def quick_score(
     cache: FeatureCache | None = None,
     *,
     seed: int = 0,
+    linear: LinearModel = held_out_logits,
 ) -> Score:
     """Return how well the samples can be told apart, without TensorFlow, in a fraction of a second.
 
@@ -51,6 +48,9 @@ def quick_score(
         Knows the pictures' hashes; without it only equal content counts as duplicates.
     seed : int, optional
         Of the split.
+    linear : callable, optional
+        Fits the models: :func:`core.linear_model.held_out_logits` here, or, for a process that
+        must stay small, :func:`core.linear_model.held_out_logits_by` in another one.
 
     Returns
     -------
@@ -66,7 +66,7 @@ def quick_score(
     if method == "leave_one_out" and folds.max() >= _MOST_FOLDS:
         folds = folds % _MOST_FOLDS
     pooled = unit_vectors(pool_features(features))
-    logits = _held_out_logits(pooled, targets, folds, len(snapshot.classes))
+    logits = linear(pooled, targets, folds, len(snapshot.classes))
     return score_logits(
         logits,
         targets,
@@ -144,50 +144,3 @@ def score_logits(
         folds=folds,
         calibration=calibrate(probabilities, targets, temperature=temperature),
     )
-
-
-def _held_out_logits(
-    features: NDArray[np.float32],
-    targets: NDArray[np.int64],
-    folds: NDArray[np.int64],
-    classes: int,
-) -> NDArray[np.float32]:
-    # Imported late: a second that only those who teach need to spend.
-    from sklearn.linear_model import LogisticRegression
-    from threadpoolctl import threadpool_limits
-
-    # Matrices so small are done sooner by one thread; measured: 5 times, and 80 on a busy machine.
-    with threadpool_limits(1), warnings.catch_warnings():
-        # Stopping early costs a little accuracy of a score that is an estimate anyway.
-        warnings.simplefilter("ignore")
-        reduced = _reduced(features)
-        logits = np.full((len(targets), classes), _NEVER, np.float32)
-        for fold in np.unique(folds):
-            learned, held = folds != fold, folds == fold
-            present = np.unique(targets[learned])
-            if len(present) == 1:
-                logits[np.ix_(held, present)] = 0.0
-                continue
-            model = LogisticRegression(C=_C, max_iter=200).fit(reduced[learned], targets[learned])
-            scores = model.decision_function(reduced[held])
-            if scores.ndim == 1:
-                scores = np.stack([-scores / 2, scores / 2], axis=1)
-            logits[np.ix_(held, present)] = scores
-    return logits
-
-
-def _reduced(features: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return fewer coordinates with the same products, or, of many samples, nearly the same."""
-    from sklearn.utils.extmath import randomized_svd
-
-    centred: NDArray[np.float64] = (features - features.mean(axis=0)).astype(np.float64)
-    if min(centred.shape) > _FEW_SAMPLES:
-        left, sizes, _ = randomized_svd(centred, _COORDINATES, random_state=0)
-        many: NDArray[np.float64] = left * sizes
-        return many
-    if len(centred) >= centred.shape[1]:
-        return centred
-    values, vectors = np.linalg.eigh(centred @ centred.T)
-    kept = values > values.max(initial=0) * 1e-12
-    reduced: NDArray[np.float64] = vectors[:, kept] * np.sqrt(values[kept])
-    return reduced

@@ -23,7 +23,7 @@ from core.pretrained.backbone import Backbone
 from core.pretrained.labels import translated
 from core.pretrained.store import ModelStore
 from core.vision import Classification, ImageClassifier, Prediction
-from core.worker import KerasWorker
+from core.worker import KerasWorker, ScoreWorker
 
 __all__ = [
     "backbone_for",
@@ -34,6 +34,7 @@ __all__ = [
     "model_store",
     "plotly",
     "sample_photos",
+    "score_worker",
     "warm_up",
 ]
 
@@ -52,6 +53,12 @@ def model_store() -> ModelStore:
 def keras_worker() -> KerasWorker:
     """Return the process that holds TensorFlow, which all sessions share; not started yet."""
     return KerasWorker()
+
+
+@st.cache_resource(show_spinner=False)
+def score_worker() -> ScoreWorker:
+    """Return the process that holds scikit-learn, which all sessions share; not started yet."""
+    return ScoreWorker()
 
 
 @st.cache_resource(show_spinner=False)

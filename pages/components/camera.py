@@ -11,6 +11,7 @@ from typing import Any
 
 import streamlit as st
 
+from pages.components.component_data import component_data
 from pages.components.i18n import t
 
 __all__ = ["camera"]
@@ -55,7 +56,9 @@ def camera(*, key: str, on_pictures: Callable[[list[bytes]], None], live: bool =
     }
     _component()(
         key=key,
-        data={"words": words, "live": live, "heard": st.session_state.get(heard_key, 0)},
+        data=component_data(
+            {"words": words, "live": live, "heard": st.session_state.get(heard_key, 0)}
+        ),
         on_pictures_change=hear,
     )
 

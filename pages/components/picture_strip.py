@@ -10,6 +10,8 @@ from typing import Any
 
 import streamlit as st
 
+from pages.components.component_data import component_data
+
 __all__ = ["StripPicture", "picture_strip"]
 
 _FRONTEND = Path(__file__).parent / "frontend"
@@ -55,11 +57,13 @@ def picture_strip(
     captioned = any(picture.caption for picture in pictures)
     _component(captioned)(
         key=key,
-        data={
-            "pictures": [asdict(picture) for picture in pictures],
-            "label": label,
-            "chosen": chosen,
-        },
+        data=component_data(
+            {
+                "pictures": [asdict(picture) for picture in pictures],
+                "label": label,
+                "chosen": chosen,
+            }
+        ),
         on_choice_change=hear,
     )
 

@@ -7,7 +7,6 @@ must not go when a phone sleeps for a few seconds.
 
 from __future__ import annotations
 
-import gc
 import secrets
 import threading
 from collections.abc import Callable
@@ -17,6 +16,8 @@ from typing import Protocol, TypeVar, cast
 import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from core.memory import trim
 
 __all__ = ["Closable", "held"]
 
@@ -82,7 +83,7 @@ def _close_if_away(presence: _Presence) -> None:
         return
     if not presence.what.closed:
         presence.what.close()
-        gc.collect()
+        trim()
 
 
 @st.cache_resource(scope="session", show_spinner=False, on_release=_left)

@@ -14,6 +14,7 @@ from typing import Any
 
 import streamlit as st
 
+from pages.components.component_data import component_data
 from pages.components.i18n import t
 
 __all__ = ["Card", "CardEvent", "Tile", "draw_cards"]
@@ -116,11 +117,13 @@ def draw_cards(
 
     _component()(
         key=key,
-        data={
-            "cards": [asdict(card) for card in cards],
-            "words": _words(open_label),
-            "heard": st.session_state.get(heard_key, 0),
-        },
+        data=component_data(
+            {
+                "cards": [asdict(card) for card in cards],
+                "words": _words(open_label),
+                "heard": st.session_state.get(heard_key, 0),
+            }
+        ),
         on_events_change=hear,
     )
 

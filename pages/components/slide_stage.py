@@ -14,6 +14,7 @@ import streamlit as st
 from core.errors import UsageError
 from core.slides import Slide
 from core.slideshow import Command, SlideshowState, command_table
+from pages.components.component_data import component_data
 from pages.components.i18n import t
 
 __all__ = ["HeardWord", "draw_stage"]
@@ -88,30 +89,32 @@ def draw_stage(
 
     _component()(
         key=key,
-        data={
-            "deck": deck,
-            "count": len(slides),
-            "index": state.index,
-            "paused": state.paused,
-            "page": t("show.page_of", page=state.page, count=state.count),
-            "alt": t("show.alt", page=state.page, name=slides[state.index].name),
-            "at_start": not wrap and state.index == 0,
-            "at_end": not wrap and state.index == state.count - 1,
-            "pictures": _pictures(slides, state, deck, key),
-            "heard_command": st.session_state.get(heard_key, 0),
-            "heard_word": None
-            if heard is None
-            else {
-                "serial": heard.serial,
-                "word": heard.word,
-                "note": heard.note,
-                "moves": heard.moves,
-            },
-            "words": {
-                "paused": t("show.paused"),
-                "buttons": {name: t(f"show.{name}") for name in _ICONS},
-            },
-        },
+        data=component_data(
+            {
+                "deck": deck,
+                "count": len(slides),
+                "index": state.index,
+                "paused": state.paused,
+                "page": t("show.page_of", page=state.page, count=state.count),
+                "alt": t("show.alt", page=state.page, name=slides[state.index].name),
+                "at_start": not wrap and state.index == 0,
+                "at_end": not wrap and state.index == state.count - 1,
+                "pictures": _pictures(slides, state, deck, key),
+                "heard_command": st.session_state.get(heard_key, 0),
+                "heard_word": None
+                if heard is None
+                else {
+                    "serial": heard.serial,
+                    "word": heard.word,
+                    "note": heard.note,
+                    "moves": heard.moves,
+                },
+                "words": {
+                    "paused": t("show.paused"),
+                    "buttons": {name: t(f"show.{name}") for name in _ICONS},
+                },
+            }
+        ),
         on_commands_change=hear,
         on_wanted_change=lambda: None,
     )

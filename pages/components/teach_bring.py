@@ -32,7 +32,8 @@ def show_bring(teach: TeachSession) -> None:
         if teach.project is not None:
             st.download_button(
                 t("teachbring.download"),
-                teach.project,
+                # By the session, which is emptied when its visitor has left.
+                lambda: teach.project or b"",
                 file_name="teachdeck-pictures.zip",
                 mime="application/zip",
                 icon=":material/download:",

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 from core.errors import TeachdeckError
+from core.memory import trim
 from core.vision.exports import FORMATS, Export, export_model, picture_model
 from pages.components import cached
 from pages.components.convert_summary import size_text
@@ -22,7 +23,6 @@ from pages.components.teach_session import TeachSession
 __all__ = ["ExportJob", "show_exports"]
 
 _POLL_S = 0.3
-_JOB = "teach_export_job"
 
 
 @dataclass(eq=False)
@@ -48,10 +48,10 @@ def _turn() -> threading.Lock:
 
 def show_exports(teach: TeachSession, run: Run) -> None:
     """Draw the choice of formats, the work, and the download with its proof."""
-    job: ExportJob | None = st.session_state.get(_JOB)
+    job = teach.export
     if job is not None and job.run is not run:
         job.stop.set()
-        job = st.session_state[_JOB] = None
+        job = teach.export = None
     choice, outcome = st.columns([2, 3], gap="large")
     titles = {name: t(f"exports.{name.replace('-', '_')}") for name in FORMATS}
     with choice:
@@ -68,7 +68,7 @@ def show_exports(teach: TeachSession, run: Run) -> None:
             type="primary",
             icon=":material/inventory_2:",
             on_click=_start,
-            args=(run, wanted),
+            args=(teach, run, wanted),
             disabled=job is not None and job.running,
             width="stretch",
         )
@@ -78,18 +78,17 @@ def show_exports(teach: TeachSession, run: Run) -> None:
         elif job.running:
             _watch(job)
         elif job.export is not None:
-            _show_export(job.export)
+            _show_export(job, job.export)
         elif job.error is not None:
             st.error(error_text(job.error), icon=":material/error:")
         elif job.reference:
             st.error(t("common.unexpected", reference=job.reference), icon=":material/error:")
 
 
-def _start(run: Run, wanted: str) -> None:
-    earlier: ExportJob | None = st.session_state.get(_JOB)
-    if earlier is not None:
-        earlier.stop.set()
-    job = st.session_state[_JOB] = ExportJob(run, wanted)
+def _start(teach: TeachSession, run: Run, wanted: str) -> None:
+    if teach.export is not None:
+        teach.export.stop.set()
+    job = teach.export = ExportJob(run, wanted)
     turn, store = _turn(), cached.model_store()  # Streamlit's caches belong to the script's thread
     networks = store if run.network is None else run.network
     name = run_title(run)
@@ -117,6 +116,7 @@ def _start(run: Run, wanted: str) -> None:
             logging.getLogger(__name__).exception("export failed, %s", job.reference)
         finally:
             job.running = False
+            trim()
             turn.release()
 
     threading.Thread(target=work, name="export", daemon=True).start()
@@ -135,11 +135,15 @@ def _watch(job: ExportJob) -> None:
     st.progress(min(1.0, job.part), text)
 
 
-def _show_export(export: Export) -> None:
+def _show_export(job: ExportJob, export: Export) -> None:
+    def content() -> bytes:
+        # By the job, which is emptied when the visitor has left: Streamlit keeps this function.
+        return job.export.content if job.export is not None else b""
+
     size = size_text(len(export.content))
     st.download_button(
         t("teachexports.download", name=export.file_name, size=size),
-        export.content,
+        content,
         file_name=export.file_name,
         mime=export.mime,
         icon=":material/download:",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core.datasets.folders import read_picture_zip
 from core.datasets.samples import NewSample, Sample, SampleSet
@@ -13,7 +13,7 @@ from core.pretrained.store import ModelStore
 from core.vision.features import FeatureCache
 from core.vision.settings import TeachSettings
 from core.vision.taught import TaughtImageModel
-from core.worker import KerasWorker
+from core.worker import KerasWorker, ScoreWorker
 from pages.components import cached
 from pages.components.i18n import t
 from pages.components.learning_job import LearningJob
@@ -24,6 +24,9 @@ from pages.components.teach_projects import Brought, save, start_bringing
 from pages.components.teach_reading import Reading, Thumbnails, start_reading
 from pages.components.teach_run import Run
 from pages.components.teach_study import Study
+
+if TYPE_CHECKING:
+    from pages.components.teach_exports import ExportJob
 
 __all__ = ["TeachSession", "teach_session"]
 
@@ -37,14 +40,15 @@ class TeachSession:
     ----------
     store : ModelStore
     worker : KerasWorker
+    scorer : ScoreWorker
     """
 
-    def __init__(self, store: ModelStore, worker: KerasWorker) -> None:
-        self.store, self.worker = store, worker
+    def __init__(self, store: ModelStore, worker: KerasWorker, scorer: ScoreWorker) -> None:
+        self.store, self.worker, self.scorer = store, worker, scorer
         self.samples = SampleSet()
         self.thumbnails = Thumbnails()
         self.cache = FeatureCache()
-        self.study = Study(self.samples, self.cache, store)
+        self.study = Study(self.samples, self.cache, store, scorer)
         self.model_id = store.default_id()
         self.preset = "default"
         self.options: dict[tuple[str, str, str], Any] = {}
@@ -64,6 +68,7 @@ class TeachSession:
         self.uploads = 0
         self.project: bytes | None = None
         self.bringing: LearningJob | None = None
+        self.export: ExportJob | None = None
         self.brought: Brought | None = None
         self.pages: dict[str, int] = {}
         self.closed = False
@@ -72,13 +77,16 @@ class TeachSession:
         """Stop what runs and drop what is held. From any thread."""
         self.closed = True
         self.study.close()
-        for work in (self.reading, self.job):
+        for work in (self.reading, self.job, self.bringing, self.export):
             if work is not None:
                 work.stop.set()
+        if self.export is not None:
+            self.export.export = None
         self.samples.clear()
         self.thumbnails.clear()
         self.cache = FeatureCache()
         self.runs, self.run, self.tried, self.reading, self.job = [], None, None, None, None
+        self.bringing, self.brought, self.export, self.project = None, None, None, None
 
     # Samples.
 
@@ -288,5 +296,5 @@ class TeachSession:
 
 def teach_session() -> TeachSession:
     """Return this visitor's session, made when it is first wanted."""
-    store, worker = cached.model_store(), cached.keras_worker()
-    return held("teach_pictures", lambda: TeachSession(store, worker))
+    store, worker, scorer = cached.model_store(), cached.keras_worker(), cached.score_worker()
+    return held("teach_pictures", lambda: TeachSession(store, worker, scorer))

@@ -7,13 +7,18 @@ import secrets
 import threading
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from core.datasets.pictures import SampleWarning, check_pictures
 from core.datasets.samples import SampleSet, SampleSnapshot
 from core.errors import TeachdeckError
 from core.evaluation import Score
+from core.linear_model import held_out_logits_by
 from core.pretrained.store import ModelStore
 from core.vision.evaluate import quick_score
 from core.vision.features import FeatureCache, StoppedError, picture_features
+from core.worker import ScoreWorker
 
 __all__ = ["Finding", "Study"]
 
@@ -49,10 +54,13 @@ class Study:
     samples : SampleSet
     cache : FeatureCache
     store : ModelStore
+    worker : ScoreWorker
     """
 
-    def __init__(self, samples: SampleSet, cache: FeatureCache, store: ModelStore) -> None:
-        self._samples, self._cache, self._store = samples, cache, store
+    def __init__(
+        self, samples: SampleSet, cache: FeatureCache, store: ModelStore, worker: ScoreWorker
+    ) -> None:
+        self._samples, self._cache, self._store, self._worker = samples, cache, store, worker
         self._lock = threading.Lock()
         self._wanted: tuple[int, str] | None = None
         self._doing: tuple[int, str] | None = None
@@ -111,10 +119,24 @@ class Study:
                 stopped=self._outdated,
             )
             warnings = check_pictures(snapshot, self._cache, features=features)
-            score = quick_score(features, snapshot, self._cache)
+            score = quick_score(features, snapshot, self._cache, linear=self._linear)
         except TeachdeckError as error:
             return Finding(snapshot.version, model_id, error=error, warnings=warnings)
         return Finding(snapshot.version, model_id, score, warnings=warnings)
+
+    def _linear(
+        self,
+        features: NDArray[np.float32],
+        targets: NDArray[np.int64],
+        folds: NDArray[np.int64],
+        classes: int,
+    ) -> NDArray[np.float32]:
+        logits = held_out_logits_by(
+            self._worker, features, targets, folds, classes, stopped=self._outdated
+        )
+        if self._outdated():
+            raise StoppedError
+        return logits
 
     def _outdated(self) -> bool:
         # What was computed stays in the cache, so beginning again costs nothing.

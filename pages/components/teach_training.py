@@ -17,6 +17,7 @@ __all__ = ["show_training"]
 def show_training(teach: TeachSession) -> None:
     """Draw the whole step."""
     teach.worker.warm()
+    teach.scorer.warm()
     show_quick_score(teach)
     ready = teach.can_train()
     job = teach.job

@@ -10,6 +10,7 @@ from typing import Any
 
 import streamlit as st
 
+from pages.components.component_data import component_data
 from pages.components.i18n import t
 
 __all__ = ["BoardEvent", "BoardTile", "draw_board"]
@@ -104,19 +105,21 @@ def draw_board(
     """
     _component()(
         key=key,
-        data={
-            "tiles": [asdict(tile) for tile in tiles],
-            "events": [asdict(event) for event in events],
-            "audio": audio,
-            "run": run,
-            "live": live,
-            "words": {
-                "play": t("board.play"),
-                "log": t("board.log"),
-                "level": t("board.level"),
-                "spectrogram": t("board.spectrogram"),
-            },
-        },
+        data=component_data(
+            {
+                "tiles": [asdict(tile) for tile in tiles],
+                "events": [asdict(event) for event in events],
+                "audio": audio,
+                "run": run,
+                "live": live,
+                "words": {
+                    "play": t("board.play"),
+                    "log": t("board.log"),
+                    "level": t("board.level"),
+                    "spectrogram": t("board.spectrogram"),
+                },
+            }
+        ),
     )
 
 

@@ -264,7 +264,7 @@ def test_an_export_is_handed_over_with_its_proof(home: Path, language: str) -> N
     _give_model(app)
     app.radio(key="teach_format").set_value("tflite").run()
     app.button(key="teach_export").click().run()
-    job = app.session_state["teach_export_job"]
+    job = _teach(app).export
     _until(lambda: not job.running)
     app.run()
     assert not app.error
@@ -281,7 +281,7 @@ def test_a_failed_export_hands_nothing_over(home: Path, monkeypatch: pytest.Monk
     app = _open()
     _give_model(app)
     app.button(key="teach_export").click().run()
-    job = app.session_state["teach_export_job"]
+    job = _teach(app).export
     _until(lambda: not job.running)
     app.run()
     assert app.error

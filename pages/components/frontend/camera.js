@@ -5,7 +5,7 @@ const RATE_MS = 200;
 const SHORTER_SIDE_PX = 320;
 const MOST_A_BURST = 60;
 
-export default function ({ parentElement, data, setTriggerValue }) {
+export default function ({ parentElement, data: [data], setTriggerValue }) {
   const root = parentElement.querySelector(".camera");
   const state = (root.state ??= { stream: null, taken: [], timer: null, serial: Date.now(), sent: 0 });
   const words = data.words;

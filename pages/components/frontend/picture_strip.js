@@ -1,6 +1,6 @@
 // A row of small pictures to choose one from.
 
-export default function ({ parentElement, data, setTriggerValue }) {
+export default function ({ parentElement, data: [data], setTriggerValue }) {
   const root = parentElement.querySelector(".strip");
   const focused = root.getRootNode().activeElement?.dataset?.id;
   root.setAttribute("aria-label", data.label);

@@ -36,7 +36,7 @@ function icon(name, label, onclick, attributes = {}) {
   );
 }
 
-export default function ({ parentElement, data, setTriggerValue }) {
+export default function ({ parentElement, data: [data], setTriggerValue }) {
   const root = parentElement.querySelector(".cards");
   // What is chosen lives here: it changes at once and concerns nobody else. What was sent and not
   // yet heard is kept and sent again with the next event, so that quick clicks are not lost.

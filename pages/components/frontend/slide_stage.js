@@ -21,7 +21,7 @@ function isTyping(event) {
   );
 }
 
-export default function ({ parentElement, data, setTriggerValue, setStateValue }) {
+export default function ({ parentElement, data: [data], setTriggerValue, setStateValue }) {
   const root = parentElement.querySelector(".show");
   const find = (selector) => root.querySelector(selector);
   const state = (root.state ??= {

@@ -38,7 +38,7 @@ function percent(part) {
   return `${Math.round(100 * part)} %`;
 }
 
-export default function ({ parentElement, data }) {
+export default function ({ parentElement, data: [data] }) {
   const root = parentElement.querySelector(".board");
   const state = (root.state ??= {
     tiles: new Map(),

@@ -21,8 +21,8 @@ class Browser:
         self.key = ""
         self.callback: Any = None
 
-    def __call__(self, *, key: str, data: dict[str, Any], **callbacks: Any) -> None:
-        self.key, self.data = key, data
+    def __call__(self, *, key: str, data: list[dict[str, Any]], **callbacks: Any) -> None:
+        self.key, (self.data,) = key, data
         (self.callback,) = callbacks.values()
 
     def send(self, name: str, value: object) -> None:
