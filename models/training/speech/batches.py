@@ -49,6 +49,12 @@ class Mix:
         in what is scarce.
     context : float
         Of the words that have another word at the window's edge.
+    noisy : float
+        Of the speech that has something mixed into it.
+    in_babble : float
+        Of the noisy speech in which others talk.
+    babble_db : tuple of float
+        Lowest and highest level of the speech over the babble.
     """
 
     unknown: float
@@ -57,6 +63,9 @@ class Mix:
     word_sources: tuple[float, ...]
     scarce_sources: tuple[float, ...]
     context: float
+    noisy: float = 0.5
+    in_babble: float = 0.35
+    babble_db: tuple[float, float] = (0.0, 30.0)
 
 
 MIXES = {
@@ -97,6 +106,28 @@ MIXES = {
         word_sources=(0.93, 0.05, 0.01, 0.01),
         scarce_sources=(0.62, 0.26, 0.04, 0.08),
         context=0.03,
+    ),
+    # Words in babble are what was missed most; real voices babble too.
+    "babble": Mix(
+        unknown=0.38,
+        noise=0.06,
+        kinds={
+            "on": 0.1,
+            "off": 0.13,
+            "common": 0.11,
+            "rare": 0.1,
+            "confusable": 0.12,
+            "spliced": 0.04,
+            "running": 0.34,
+            "babble": 0.03,
+            "cut": 0.03,
+        },
+        word_sources=(0.9, 0.06, 0.01, 0.03),
+        scarce_sources=(0.58, 0.25, 0.04, 0.13),
+        context=0.05,
+        noisy=0.6,
+        in_babble=0.5,
+        babble_db=(2.0, 20.0),
     ),
 }
 
@@ -290,11 +321,20 @@ class Batches:
         return cut
 
     def _babble(self, size: int, random: Generator) -> Batch:
-        total = self._cut_anywhere(self._running, None, size, random)
+        total = self._one_talks(size, random)
         for _ in range(int(random.integers(2, 6))):
-            more = self._cut_anywhere(self._running, None, size, random)
+            more = self._one_talks(size, random)
             total = add_noise(total, more, random.normal(0, 2, size).astype(np.float32), random)
         return total
+
+    def _one_talks(self, size: int, random: Generator) -> Batch:
+        """Running speech, or words of real people, which go round in the window."""
+        if random.random() < 0.5:
+            return self._cut_anywhere(self._running, None, size, random)
+        spoken = self._whole(random.choice(self._unknown["real"], size), random)
+        shifts = random.integers(0, FRAMES, size)
+        places = (np.arange(FRAMES) + shifts[:, None]) % FRAMES
+        return np.asarray(np.take_along_axis(spoken, places[:, :, None], axis=1))
 
     def _in_context(self, speech: Batch, random: Generator) -> Batch:
         """Let the end or beginning of another word be heard at the edge of some windows."""
@@ -319,10 +359,11 @@ class Batches:
 
     def _in_noise(self, speech: Batch, random: Generator) -> Batch:
         count = len(speech)
-        babble = random.random(count) < 0.35
+        babble = random.random(count) < self.mix.in_babble
         snr_db = random.uniform(0, 22, count) + random.uniform(0, 8, count)
-        # Half of all words stay as they were recorded.
-        snr_db = np.where(random.random(count) < 0.5, np.inf, snr_db)
+        snr_db = np.where(babble, random.uniform(*self.mix.babble_db, count), snr_db)
+        # The others stay as they were recorded.
+        snr_db = np.where(random.random(count) < self.mix.noisy, snr_db, np.inf)
         noise = self._cut_anywhere(self._noise, None, count, random)
         babble &= np.isfinite(snr_db)
         loud = int(babble.sum())

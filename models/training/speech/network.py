@@ -32,7 +32,8 @@ class Convolution:
     padding: str = "same"
 
 
-# Tried small against each other; the card says how they did.
+# "fine" and "wide" were tried small against each other; "deep" is what "fine" grows into, with one
+# layer more, so that an output of the last convolution has heard 0.86 s instead of 0.67 s.
 ARCHITECTURES: dict[str, tuple[tuple[Convolution, ...], int]] = {
     "fine": (
         (
@@ -42,6 +43,18 @@ ARCHITECTURES: dict[str, tuple[tuple[Convolution, ...], int]] = {
             Convolution(64, (3, 3), (2, 2)),
             Convolution(96, (3, 3)),
             Convolution(192, (3, 8), padding="valid"),
+        ),
+        256,
+    ),
+    "deep": (
+        (
+            Convolution(24, (3, 8), (1, 4)),
+            Convolution(32, (3, 5), (2, 2)),
+            Convolution(56, (3, 3), (1, 2)),
+            Convolution(80, (3, 3), (2, 2)),
+            Convolution(128, (3, 3)),
+            Convolution(128, (3, 3)),
+            Convolution(256, (3, 8), padding="valid"),
         ),
         256,
     ),

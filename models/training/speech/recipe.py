@@ -14,6 +14,8 @@ from models.training.speech.train import Plan
 
 __all__ = [
     "DATA",
+    "GROWN",
+    "GROWN_LAYER",
     "MODEL",
     "NETWORK",
     "SEED",
@@ -22,6 +24,7 @@ __all__ = [
     "everybody_plan",
     "fold_plan",
     "folds",
+    "grown_plan",
     "held_out",
     "scarce_speakers",
     "streams_plan",
@@ -32,6 +35,9 @@ PROJECT = Path(__file__).resolve().parents[3]
 DATA = PROJECT.parent / "shared" / "data" / "speech"
 MODEL = PROJECT / "models" / "speech"
 NETWORK = "fine"
+# What the last stage grows it into, and which of its convolutions is the new one.
+GROWN = "deep"
+GROWN_LAYER = 6
 SEED = 7
 FOLDS = 5
 # Added to the logit of unknown words: the last stage hears far more of them than there are words,
@@ -142,6 +148,23 @@ def streams_plan(start_from: Path) -> Plan:
         smoothing=0.01,
         seed=SEED + 2,
         mix="streams",
+        start_from=str(start_from),
+    )
+
+
+def grown_plan(start_from: Path) -> Plan:
+    """Return the fourth stage: a larger network, more babble, from high to low rate once more."""
+    return Plan(
+        network=GROWN,
+        steps=7500,
+        batch=64,
+        rate=1.3e-3,
+        warm=200,
+        hold=0.25,
+        average=0.999,
+        smoothing=0.02,
+        seed=SEED + 3,
+        mix="babble",
         start_from=str(start_from),
     )
 
