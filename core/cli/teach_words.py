@@ -15,7 +15,7 @@ import numpy as np
 from core.cli.progress import show_bytes
 from core.errors import Note, UsageError
 from core.speech.examples import Example
-from core.speech.labels import is_noise
+from core.speech.labels import is_noise, word_indices
 from core.speech.model import SpeechModel
 from core.speech.store import load_model
 from core.speech.teach import TaughtWords, teach_words
@@ -54,6 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of all random draws (0)")
     parser.add_argument("--model", metavar="MODEL", help="the base model (the default model)")
+    parser.add_argument(
+        "--no-other-speech",
+        dest="other_speech",
+        action="store_false",
+        help="learn only the words and noise, so that other speech is taken for a word",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
@@ -81,10 +87,18 @@ def run(arguments: argparse.Namespace) -> int:
     learned, rest, notes = _drawn(found.examples, arguments.takes, arguments.seed)
     start_s = time.monotonic()
     if arguments.preset == "tfjs":
-        settings = TfjsSettings(epochs=arguments.epochs, seed=arguments.seed)
+        settings = TfjsSettings(
+            epochs=arguments.epochs, seed=arguments.seed, other_speech=arguments.other_speech
+        )
         taught = teach_as_tfjs(learned, base, settings)
     else:
-        taught = teach_words(learned, base, head=arguments.head, seed=arguments.seed)
+        taught = teach_words(
+            learned,
+            base,
+            head=arguments.head,
+            seed=arguments.seed,
+            other_speech=arguments.other_speech,
+        )
     document = _document(taught, learned, rest, base, drawn=arguments.takes is not None)
     document["seconds"] = round(time.monotonic() - start_s, 3)
     if arguments.out is not None:
@@ -127,7 +141,7 @@ def _document(
     drawn: bool,
 ) -> dict[str, object]:
     labels = taught.model.labels
-    words = [label for label in labels if not is_noise(label)]
+    words = [labels[at] for at in word_indices(labels)]
     counts = Counter(example.label for example in learned)
     if rest:
         trunk = WordTrunk.of(base)
@@ -149,7 +163,7 @@ def _document(
         pairs, method = Counter(), "none"
     return {
         "words": words,
-        "takes": {label: counts[label] for label in labels},
+        "takes": {label: counts[label] for label in labels if counts[label]},
         "accuracy": _share(pairs, words),
         "noise_recall": _share(pairs, [label for label in labels if is_noise(label)]),
         "confusion": {label: {said: pairs[label, said] for said in labels} for label in labels},

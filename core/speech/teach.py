@@ -21,7 +21,7 @@ from core.evaluation import (
     judge,
 )
 from core.speech.examples import Example
-from core.speech.labels import is_noise
+from core.speech.labels import UNKNOWN_TAG, is_noise, is_unknown, word_indices
 from core.speech.model import SpeechModel
 from core.speech.store import load_model
 from core.speech.takes import example_from_audio
@@ -93,6 +93,7 @@ def teach_words(
     kept: TakeFeatures | None = None,
     scored: bool = True,
     trunk: WordTrunk | None = None,
+    other_speech: bool = True,
 ) -> TaughtWords:
     """Teach new words to a base model: no TensorFlow, a fraction of a second.
 
@@ -113,6 +114,9 @@ def teach_words(
         Whether the takes are held out in turn, which also makes the probabilities honest.
     trunk : WordTrunk, optional
         Of the base; made if it is not given.
+    other_speech : bool, optional
+        Whether the model also learns ``_unknown_`` from speech that comes with the project, so
+        that other words and running speech are not taken for the taught ones.
 
     Returns
     -------
@@ -126,18 +130,19 @@ def teach_words(
     """
     start_s = time.monotonic()
     trunk = trunk or WordTrunk.of(base)
-    labels, targets = _targets(examples)
+    labels, targets = _targets(examples, other_speech=other_speech)
     features = trunk.take_features(
         examples, copies=copies, seed=seed, kept=kept if kept is not None else TakeFeatures()
     )
+    other = trunk.other_speech if other_speech else None
     score = None
-    if scored and min(np.bincount(targets)) > 1:
-        score = _score(features, targets, labels, examples, head=head, seed=seed)
+    if scored and _words_with_two(targets).all():
+        score = _score(features, targets, labels, examples, other, head=head, seed=seed)
     scale = _scale(features)
-    kernel, bias = fit_head((features * scale).astype(np.float32), targets, len(labels), head)
+    kernel, bias = _fit(features, targets, labels, other, scale, head)
     temperature = score.temperature if score is not None else _unknown_temperature(len(labels))
     kernel = kernel * scale[:, np.newaxis] / temperature
-    thresholds = {label: _THRESHOLD for label in labels if not is_noise(label)}
+    thresholds = {labels[at]: _THRESHOLD for at in word_indices(labels)}
     model = trunk.with_head(kernel, bias / temperature, labels, thresholds=thresholds)
     notes = [] if any(is_noise(label) for label in labels) else [Note("words.note_no_noise")]
     if score is None:
@@ -153,6 +158,7 @@ def score_words(
     head: str = "linear",
     copies: int = _COPIES,
     seed: int = 0,
+    other_speech: bool = True,
 ) -> WordScore:
     """Return how well takes are told apart, each by a head that has not heard it.
 
@@ -161,7 +167,7 @@ def score_words(
     examples : sequence of Example
     trunk : WordTrunk
     kept : TakeFeatures
-    head, copies, seed
+    head, copies, seed, other_speech
         As in :func:`teach_words`.
 
     Returns
@@ -173,20 +179,41 @@ def score_words(
     UsageError
         As :func:`teach_words`.
     """
-    labels, targets = _targets(examples)
+    labels, targets = _targets(examples, other_speech=other_speech)
     features = trunk.take_features(examples, copies=copies, seed=seed, kept=kept)
-    return _score(features, targets, labels, examples, head=head, seed=seed)
+    other = trunk.other_speech if other_speech else None
+    return _score(features, targets, labels, examples, other, head=head, seed=seed)
 
 
-def _targets(examples: Sequence[Example]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
-    """Return the labels, noise first, then as they came; and each take's place among them."""
+def _targets(
+    examples: Sequence[Example], *, other_speech: bool
+) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """Return the labels: noise, other speech, words as they came; and each take's place."""
     found = list(dict.fromkeys(example.label for example in examples))
-    labels = tuple(sorted(found, key=lambda label: not is_noise(label)))
-    if not any(not is_noise(label) for label in labels):
+    if not word_indices(found):
         raise UsageError("words.no_words")
     digests = [hashlib.sha256(example.spectrogram.tobytes()).hexdigest() for example in examples]
-    check_classes(labels, [example.label for example in examples], digests)
+    check_classes(found, [example.label for example in examples], digests)
+    if other_speech and UNKNOWN_TAG not in found:
+        found.append(UNKNOWN_TAG)
+    labels = tuple(sorted(found, key=lambda label: (not is_noise(label), not is_unknown(label))))
     return labels, np.array([labels.index(example.label) for example in examples], np.int64)
+
+
+def _fit(
+    features: NDArray[np.float32],
+    targets: NDArray[np.int64],
+    labels: tuple[str, ...],
+    other: NDArray[np.float32] | None,
+    scale: NDArray[np.float64],
+    head: str,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Fit a head to scaled features."""
+    more = {}
+    if other is not None:
+        more[labels.index(UNKNOWN_TAG)] = (other * scale).astype(np.float32)
+    scaled = (features * scale).astype(np.float32)
+    return fit_head(scaled, targets, len(labels), head, more)
 
 
 def _words_with_two(targets: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -214,6 +241,7 @@ def _score(
     targets: NDArray[np.int64],
     labels: tuple[str, ...],
     examples: Sequence[Example],
+    other: NDArray[np.float32] | None,
     *,
     head: str,
     seed: int,
@@ -226,15 +254,15 @@ def _score(
     if folds.max() >= _MOST_FOLDS:
         folds = folds % _MOST_FOLDS
     known = np.flatnonzero(_words_with_two(targets))
-    features = (features * _scale(features)).astype(np.float32)
+    scale = _scale(features)
     logits = np.full((len(targets), len(labels)), np.nan, np.float32)
     for fold in np.unique(folds[known]):
         learned = folds != fold
         held = np.flatnonzero((folds == fold) & _words_with_two(targets))
-        if len(np.unique(targets[learned])) < len(labels):
+        if len(np.unique(targets[learned])) < len(np.unique(targets)):
             continue
-        kernel, bias = fit_head(features[learned], targets[learned], len(labels), head)
-        logits[held] = features[held, 0] @ kernel + bias
+        kernel, bias = _fit(features[learned], targets[learned], labels, other, scale, head)
+        logits[held] = (features[held, 0] * scale) @ kernel + bias
     judged = np.flatnonzero(np.isfinite(logits).all(axis=1))
     if len(judged) == 0:
         raise UsageError("words.too_few")
@@ -278,8 +306,8 @@ def _shares(
     """Return the share of word takes, and of noise, that was named rightly."""
     counts = np.array(confusion)
     shares: list[float | None] = []
-    for wanted in (False, True):
-        rows = [at for at, label in enumerate(labels) if is_noise(label) == wanted]
+    noise = [at for at, label in enumerate(labels) if is_noise(label)]
+    for rows in (list(word_indices(labels)), noise):
         total = counts[rows].sum() if rows else 0
         shares.append(float(sum(counts[at, at] for at in rows) / total) if total else None)
     return shares[0], shares[1]
@@ -287,7 +315,7 @@ def _shares(
 
 def _hardest_pair(score: Score, labels: Sequence[str]) -> tuple[str, str, float] | None:
     """Return the two words that are mistaken for each other most, or are the only two."""
-    words = [at for at, label in enumerate(labels) if not is_noise(label)]
+    words = word_indices(labels)
     counts = np.array(score.confusion)
     pairs = [(a, b) for place, a in enumerate(words) for b in words[place + 1 :]]
     if not pairs:
@@ -311,11 +339,13 @@ class WordTeacher:
     copies : int, optional
         Varied copies of each take to learn from.
     seed : int, optional
+    other_speech : bool, optional
+        Whether ``_unknown_`` is a class too, as in :func:`teach_words`.
 
     Attributes
     ----------
     classes_ : tuple of str
-        After `fit`: noise first, then the words in the order in which they came.
+        After `fit`: noise, other speech, then the words in the order in which they came.
     model_ : SpeechModel
     taught_ : TaughtWords
         The model with its honest score.
@@ -333,7 +363,9 @@ class WordTeacher:
         head: str = "linear",
         copies: int = _COPIES,
         seed: int = 0,
+        other_speech: bool = False,
     ) -> None:
+        self.other_speech = other_speech
         self.base = base
         self.head = head
         self.copies = copies
@@ -377,6 +409,7 @@ class WordTeacher:
             copies=self.copies,
             seed=self.seed,
             trunk=self._trunk,
+            other_speech=self.other_speech,
         )
         self.model_ = self.taught_.model
         self.classes_ = self.model_.labels

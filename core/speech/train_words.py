@@ -19,8 +19,9 @@ from core.inference.flatbuffer import to_litert
 from core.inference.litert import LiteRtModel
 from core.inference.network import Network
 from core.speech.examples import Example
-from core.speech.labels import is_noise
+from core.speech.labels import is_noise, word_indices
 from core.speech.model import SpeechModel
+from core.speech.other_speech import other_speech_examples
 from core.speech.teach import TaughtWords
 from core.speech.trunk import listening_front_end
 from core.speech.windows import cut_windows, hop_frames, mix_noise
@@ -29,6 +30,7 @@ from core.worker import Job, KerasWorker
 __all__ = ["TfjsSettings", "TfjsTraining", "start_tfjs_training", "teach_as_tfjs"]
 
 _THRESHOLD = 0.5
+_LEAST_OTHER_SPEECH = 60
 _TIMEOUT_S = 900.0
 
 
@@ -52,6 +54,9 @@ class TfjsSettings:
     fine_tuning_epochs : int, optional
         With the layer before the head, afterwards.
     seed : int, optional
+    other_speech : bool, optional
+        Whether ``_unknown_`` is learned too, from speech that comes with the project: about as
+        much of it as there is of all words. The original has only what its user records.
     """
 
     epochs: int = 30
@@ -62,6 +67,7 @@ class TfjsSettings:
     validation_split: float = 0.0
     fine_tuning_epochs: int = 0
     seed: int = 0
+    other_speech: bool = True
 
     def __post_init__(self) -> None:
         limits = {
@@ -108,7 +114,7 @@ class TfjsTraining:
         base = self._base
         if "trunk_kernel" in arrays:
             base = _with_dense(base, self._embedding, arrays["trunk_kernel"], arrays["trunk_bias"])
-        thresholds = {label: _THRESHOLD for label in self._labels if not is_noise(label)}
+        thresholds = {self._labels[at]: _THRESHOLD for at in word_indices(self._labels)}
         model = base.with_head(
             arrays["kernel"], arrays["bias"], self._labels, thresholds=thresholds
         )
@@ -151,6 +157,10 @@ def start_tfjs_training(
     if len({example.label for example in examples}) < 2:
         raise UsageError("evaluation.one_class", count=len({e.label for e in examples}))
     frames, bins, _ = base.input_shape
+    if settings.other_speech:
+        front_end = listening_front_end(base)
+        spoken = other_speech_examples(front_end, max(_LEAST_OTHER_SPEECH, len(examples)))
+        examples = [*examples, *spoken]
     for example in examples:
         if example.bins != bins or example.frames < frames:
             raise UsageError(

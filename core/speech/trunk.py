@@ -6,6 +6,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from core.speech.augment import augment_spectrogram
 from core.speech.examples import Example
 from core.speech.labels import is_noise
 from core.speech.model import QUIET_FLOOR_DB, SpeechModel, speech_model
+from core.speech.other_speech import other_speech_windows
 
 __all__ = ["TakeFeatures", "WordTrunk", "listening_front_end"]
 
@@ -117,6 +119,12 @@ class WordTrunk:
     def units(self) -> int:
         """Number of features."""
         return self.network.output_shape(self.layer)[0]
+
+    @cached_property
+    def other_speech(self) -> NDArray[np.float32]:
+        """Features of speech that is no taught word, float32 [n, units]; computed once."""
+        windows = other_speech_windows(listening_front_end(self.base))
+        return self.run(windows[..., 0])
 
     def run(self, spectrograms: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the features of normalised spectrograms [n, frames, bins]: [n, units]."""

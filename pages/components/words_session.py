@@ -17,7 +17,7 @@ from core.errors import AudioError, Note, TeachdeckError
 from core.speech import ScoreTrack, SpeechModel, load_model
 from core.speech.examples import Example
 from core.speech.exports import Export
-from core.speech.labels import BACKGROUND_NOISE_TAG, is_noise
+from core.speech.labels import BACKGROUND_NOISE_TAG, is_noise, is_unknown
 from core.speech.takes import check_take, check_takes, cut_at_pauses, cut_noise, example_from_audio
 from core.speech.teach import WordScore, teach_words
 from core.speech.train_words import TfjsSettings, TfjsTraining, start_tfjs_training
@@ -36,7 +36,9 @@ _MODEL_KEY = "taught_words"
 
 
 def shown_label(label: str) -> str:
-    """Return a word as the page shows it: noise has a name in the visitor's language."""
+    """Return a word as the page shows it: noise and other speech have names in its language."""
+    if is_unknown(label):
+        return t("wordspage.other_speech")
     return t("wordspage.noise") if is_noise(label) else label
 
 

@@ -72,7 +72,7 @@ def _negatives(work: Path, data: Path) -> None:
     from models.training.speech.streams import build_negatives
 
     if not (work / "negatives.tsv").exists():
-        print(build_negatives(work, hours=6.0, seed=21, processes=2), "hours")
+        print(build_negatives(work, hours=16.0, seed=21, processes=2), "hours")
 
 
 def _export(work: Path, data: Path) -> None:
@@ -106,7 +106,7 @@ STEPS: dict[str, tuple[Callable[[Path, Path], None], str]] = {
     "everybody": (_everybody, "second stage, everybody of the training part (15 min)"),
     "streams": (_streams, "third stage, with much running speech (10 min)"),
     "grown": (_grown, "fourth stage, a larger network in more babble (40 min)"),
-    "negatives": (_negatives, "six hours of running speech to test on (5 min)"),
+    "negatives": (_negatives, "sixteen hours of running speech to test on (12 min)"),
     "export": (_export, "thresholds, and the files of models/speech (3 min)"),
     "folds": (_folds, "scarce words in five folds by speaker (10 min)"),
     "evaluate": (_evaluate, "the figures, ours and the original's (20 min)"),

@@ -111,8 +111,17 @@ def build_negatives(work: Path, *, hours: float, seed: int, processes: int = 1) 
     voices = _negative_voices(seed)
     names = tuple(name for name in EVALUATION_TEXTS.split() if (FORTUNES / name).exists())
     texts = running_texts(FORTUNES, names, seed=seed, made=MADE_SENTENCES)
+    many = len(voices)
+    # Two voices read each text, both of them for the thresholds or both for the measure: every
+    # fourth voice is for the thresholds, and half of all voices is a multiple of four.
     jobs = [
-        (folder, place, voice, texts[place :: len(voices)], hours * 3600 / len(voices))
+        (
+            folder,
+            place,
+            voice,
+            texts[place::many] + texts[(place + many // 2) % many :: many],
+            hours * 3600 / many,
+        )
         for place, voice in enumerate(voices)
     ]
     with ProcessPoolExecutor(processes) as pool:

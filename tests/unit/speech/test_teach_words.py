@@ -10,7 +10,9 @@ import pytest
 from core.cli import main
 from core.errors import TeachdeckError, UsageError
 from core.speech import SpeechModel, load_model, read_speech_model
+from core.speech.decide import SmoothMode, decide
 from core.speech.examples import Example, write_examples
+from core.speech.scorer import score_sound
 from core.speech.teach import WordTeacher, score_words, teach_words
 from core.speech.train_words import TfjsSettings, teach_as_tfjs
 from core.speech.trunk import TakeFeatures, WordTrunk, listening_front_end
@@ -18,6 +20,7 @@ from core.speech.word_files import read_words
 from core.speech.word_model import save_word_model
 
 DEMO = Path(__file__).parents[3] / "models" / "demo_sets" / "words_zh.zip"
+SPEECH = DEMO.parent / "speech"
 NOISE = "_background_noise_"
 
 
@@ -46,7 +49,7 @@ def test_the_demo_set_is_learned_and_judged_by_takes_that_were_not_heard(
     base: SpeechModel, takes: tuple[Example, ...], kept: TakeFeatures
 ) -> None:
     taught = teach_words(takes, base, kept=kept)
-    assert taught.model.labels == (NOISE, "上一张", "下一张")
+    assert taught.model.labels == (NOISE, "_unknown_", "上一张", "下一张")
     assert taught.score is not None
     assert taught.score.score.count == len(takes)
     assert taught.score.accuracy is not None
@@ -54,6 +57,31 @@ def test_the_demo_set_is_learned_and_judged_by_takes_that_were_not_heard(
     assert taught.score.noise_recall == 1.0
     assert taught.score.pair is not None
     assert set(taught.score.pair[:2]) == {"上一张", "下一张"}
+
+
+@pytest.mark.parametrize("spoken", sorted(path.name for path in SPEECH.glob("*.flac")))
+def test_other_words_are_not_taken_for_the_taught_ones(
+    base: SpeechModel, takes: tuple[Example, ...], kept: TakeFeatures, spoken: str
+) -> None:
+    taught = teach_words(takes, base, kept=kept)
+    mode = SmoothMode(thresholds=taught.model.thresholds)
+    track = score_sound(taught.model, SPEECH / spoken, browser_period=None).track
+    assert decide(track, mode) == ()
+    # The words themselves are still heard.
+    said = [take for take in takes if take.label != NOISE]
+    windows = np.stack([take.spectrogram for take in said])[..., np.newaxis]
+    scores = taught.model.run(windows).scores
+    own = scores[range(len(said)), [taught.model.labels.index(take.label) for take in said]]
+    assert (own >= 0.7).mean() >= 0.95
+
+
+def test_without_other_speech_there_is_no_label_for_it(
+    base: SpeechModel, takes: tuple[Example, ...], kept: TakeFeatures
+) -> None:
+    taught = teach_words(takes, base, kept=kept, other_speech=False)
+    assert taught.model.labels == (NOISE, "上一张", "下一张")
+    own = [*takes, *[dataclasses.replace(t, label="_unknown_") for t in _of(takes, NOISE, 3)]]
+    assert teach_words(own, base, kept=kept).model.labels.count("_unknown_") == 1
 
 
 def test_copies_of_a_take_never_help_to_judge_it(
@@ -218,7 +246,7 @@ def test_the_preset_as_in_tfjs_trains_with_curves_and_tunes(
     assert [update["epoch"] for update in updates] == list(range(1, 9))
     assert float(str(updates[-1]["loss"])) < float(str(updates[0]["loss"]))
     assert "val_accuracy" in updates[-1]
-    assert taught.model.labels == (NOISE, "上一张", "下一张")
+    assert taught.model.labels == (NOISE, "_unknown_", "上一张", "下一张")
     windows = np.stack([take.spectrogram for take in takes])[..., np.newaxis]
     assert np.isfinite(taught.model.run(windows).scores).all()
     read = read_speech_model(save_word_model(taught.model))
