@@ -67,13 +67,13 @@ def publish(work: Path, data: Path, folder: Path, *, run: Path) -> None:
         With ``average.weights.h5``.
     """
     corpus = Corpus(work)
-    weights = read_weights(recipe.NETWORK, run / "average.weights.h5")
+    weights = read_weights(recipe.GROWN, run / "average.weights.h5")
     golden = golden_inputs(corpus)
 
     def write(thresholds: dict[str, float]) -> None:
         export(
             folder,
-            recipe.NETWORK,
+            recipe.GROWN,
             weights,
             thresholds=thresholds,
             golden=golden,
