@@ -1,5 +1,7 @@
 """Teachdeck's router: the language, the pages, and what is warmed at server start."""
 
+import gc
+
 import streamlit as st
 
 from pages.components import cached, i18n
@@ -23,3 +25,5 @@ navigation = st.navigation(
 go_to_wanted_page()
 i18n.language_switch()
 navigation.run()
+# Once a whole run; a fragment that runs several times a second leaves it to Python.
+gc.collect()

@@ -248,6 +248,11 @@ class BrowserFftStream:
         # The half window before the first sample is silence.
         self._kept = np.zeros(front_end.hop_length, np.float32)
 
+    @property
+    def waiting(self) -> int:
+        """How many samples came since the last column was complete; less than a hop."""
+        return len(self._kept) - self.front_end.hop_length
+
     def push(self, samples: NDArray[np.floating]) -> Columns:
         """Take the next samples and return the columns that they complete.
 

@@ -293,7 +293,8 @@ def speech_model(
         front_end=front_end,
         network=network,
         outputs=dict(outputs),
-        litert=LiteRtModel(content),
+        # One thread: two take more processor time for as long a wait, and listeners are several.
+        litert=LiteRtModel(content, threads=1),
         thresholds={label: value for label, value in (thresholds or {}).items() if label in labels},
         layers=layers,
         source=source,

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Literal
 
 import numpy as np
@@ -211,6 +212,12 @@ class ListeningPipe:
                 total += len(samples)
         return total
 
+    def wanted_s(self) -> float:
+        """Return how many more seconds of sound the next decision needs, at the earliest."""
+        with self._step_lock:
+            wanted = self._scorer.wanted()
+        return max(0, wanted - len(self._ring)) / self.model.front_end.rate_hz
+
     def _listen(self) -> None:
         while not self._stop.is_set():
             try:
@@ -319,6 +326,34 @@ class ListeningPipe:
         with self._state_lock:
             fresh = self._event_count - count
             return self._event_count, tuple(self._events)[-fresh:] if fresh > 0 else ()
+
+    def latest(self) -> tuple[float, NDArray[np.float32]]:
+        """Return the seconds listened to, and what `Snapshot` calls `smoothed`.
+
+        Cheaper than a snapshot, for whoever looks several times a second.
+        """
+        with self._state_lock:
+            return self._samples / self.model.front_end.rate_hz, self._smoothed
+
+    def latest_columns(self, most: int) -> tuple[float, NDArray[np.float32]]:
+        """Return the seconds listened to, and the latest columns of the spectrogram.
+
+        Parameters
+        ----------
+        most : int
+            Up to 10 s are kept.
+
+        Returns
+        -------
+        time_s : float
+        columns : ndarray of float32, shape (k, bins)
+            In dB.
+        """
+        with self._state_lock:
+            time_s = self._samples / self.model.front_end.rate_hz
+            columns = list(islice(reversed(self._columns), most))[::-1]
+        drawn = np.stack(columns) if columns else np.zeros((0, self.model.front_end.bins))
+        return time_s, drawn.astype(np.float32, copy=False)
 
     def snapshot(self) -> Snapshot:
         """Return how listening stands."""

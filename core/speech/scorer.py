@@ -13,7 +13,7 @@ from core.audio.browser_fft import BrowserFftStream, Columns
 from core.audio.decode import MAX_STREAM_S, AudioStream, SoundSource, open_audio
 from core.errors import Note
 from core.speech.model import QUIET_FLOOR_DB, SpeechModel
-from core.speech.track import ScoreTrack, columns_at_steps
+from core.speech.track import STEP_S, ScoreTrack, columns_at_steps
 
 __all__ = ["ScoredBlock", "ScoredSound", "StreamScorer", "score_sound"]
 
@@ -76,6 +76,19 @@ class StreamScorer:
     def columns(self) -> int:
         """How many columns there were."""
         return self._count
+
+    def wanted(self) -> int:
+        """Return how many more samples complete the next column that may be scored; 1 or more."""
+        hop = self.model.front_end.hop_length
+        ahead = hop
+        if self.steps:
+            # A step is shorter than its columns together, so that one of these reaches it.
+            most = self._count + int(STEP_S / self.model.front_end.hop_s) + 2
+            reached = columns_at_steps(self._count, most, hop_s=self.model.front_end.hop_s)
+            ahead = (int(reached[0]) + 1 - self._count) * hop
+        elif self.browser_period is not None:
+            ahead = (self.browser_period - self._queued % self.browser_period) * hop
+        return ahead - self._stream.waiting
 
     def restart_browser(self) -> None:
         """Begin the browser's spectrogram anew, as its ``listen`` does."""

@@ -128,7 +128,12 @@ def _spectrogram(ear: SpeechEar) -> dict[str, Any] | None:
 
 
 def _figures(mic: Microphone, heard: list[Heard]) -> None:
-    with st.expander(t("live.connection"), icon=":material/monitoring:", key="live_figures"):
+    panel = st.expander(
+        t("live.connection"), icon=":material/monitoring:", key="live_figures", on_change="rerun"
+    )
+    if not panel.open:
+        return
+    with panel:
         status = mic.status()
         none = t("live.none_yet")
         form = none

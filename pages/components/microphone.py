@@ -33,7 +33,9 @@ _KEPT_EVENTS = 1000
 # Without a frame for so long the worker ends; the next frame starts another.
 _IDLE_S = 5.0
 _QUIET_S = 1.5
-_PAUSE_S = 0.02
+# Frames come fifty a second; those that complete a decision together cost less. Longest that they
+# wait, for the level's sake and in case that none follow.
+_TOGETHER_S = 0.1
 _LEVEL_S = 0.1
 _CLIPPED = 0.99
 _CLIPPING_SHOWN_S = 1.0
@@ -45,6 +47,10 @@ class Ear(Protocol):
 
     def hear(self, samples: NDArray[np.float32]) -> list[tuple[str, float, float]]:
         """Take the next samples at 44.1 kHz; return (word, probability, time_s) of new events."""
+
+    def wanted_s(self) -> float:
+        """Return how many more seconds of sound may pass before `hear` is worth a call."""
+        return _TOGETHER_S
 
 
 @dataclass(frozen=True)
@@ -124,7 +130,8 @@ class Microphone:
 
     def __init__(self) -> None:
         self.recent = RecentSound(_KEPT_S, rate_hz=RATE_HZ)
-        self._waiting: deque[tuple[NDArray[Any], int, int, float]] = deque()
+        # Block, channels, rate, when it came, and the seconds that came until then.
+        self._waiting: deque[tuple[NDArray[Any], int, int, float, float]] = deque()
         self._wake = threading.Event()
         self._lock = threading.Lock()
         self._worker: threading.Thread | None = None
@@ -132,7 +139,9 @@ class Microphone:
         self._frames = self._dropped = self._connections = 0
         self._rate_hz = self._channels = 0
         self._frame_at = -math.inf
+        self._came_s = 0.0
         # Of the worker.
+        self._due_s = 0.0
         self._resampler: Resampler | None = None
         self._ear: Ear | None = None
         self._level_db: float | None = None
@@ -167,8 +176,11 @@ class Microphone:
         if len(self._waiting) >= _MOST_WAITING:
             self._waiting.popleft()
             self._dropped += 1
-        self._waiting.append((block, channels, rate_hz, now))
-        self._wake.set()
+        first = not self._waiting
+        self._came_s += block.size / (channels * rate_hz)
+        self._waiting.append((block, channels, rate_hz, now, self._came_s))
+        if first or self._came_s >= self._due_s:
+            self._wake.set()
         if self._worker is None:
             self._start()
 
@@ -187,23 +199,23 @@ class Microphone:
 
     def _work(self) -> None:
         while True:
-            woken = self._wake.wait(_IDLE_S)
+            idle = not self._waiting
+            woken = self._wake.wait(_IDLE_S if idle else _TOGETHER_S)
             self._wake.clear()
-            if self._waiting:
+            enough = self._came_s >= self._due_s or self._ended or not woken
+            if self._waiting and enough:
                 self._step()
             with self._lock:
                 # Whoever pushes after this starts a new worker; nothing is left lying.
-                if not self._waiting and (self._ended or not woken):
+                if not self._waiting and (self._ended or (idle and not woken)):
                     self._worker = None
                     return
-            # Frames come fifty a second; two or three at once cost less.
-            time.sleep(_PAUSE_S)
 
     def _step(self) -> None:
         began = time.monotonic()
         parts = []
         while self._waiting:
-            block, channels, rate_hz, arrived = self._waiting.popleft()
+            block, channels, rate_hz, arrived, came_s = self._waiting.popleft()
             if self._fresh_connection or self._resampler is None:
                 self._fresh_connection = False
                 self._resampler = Resampler(rate_hz, RATE_HZ)
@@ -213,6 +225,9 @@ class Microphone:
             until_s = self.recent.time_s + sum(map(len, parts)) / RATE_HZ
             self._arrivals.append((until_s, arrived))
         self.feed(np.concatenate(parts))
+        ear = self._ear
+        wanted_s = _TOGETHER_S if ear is None else min(_TOGETHER_S, ear.wanted_s())
+        self._due_s = came_s + wanted_s
         self._work_s = time.monotonic() - began
 
     def feed(self, samples: NDArray[np.float32]) -> None:

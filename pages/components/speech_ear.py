@@ -39,6 +39,10 @@ class SpeechEar:
         self._known, events = self._pipe.events_since(self._known)
         return [(event.word, event.probability, event.time_s) for event in events]
 
+    def wanted_s(self) -> float:
+        """Return how many more seconds of sound the next decision needs."""
+        return self._pipe.wanted_s()
+
     def set_mode(self, mode: Mode) -> None:
         """Decide otherwise from now on."""
         with self._lock:
@@ -48,7 +52,7 @@ class SpeechEar:
 
     def scores(self) -> dict[str, float]:
         """Return the latest scores by label, smoothed where the mode smooths."""
-        smoothed = self._pipe.snapshot().smoothed
+        _, smoothed = self._pipe.latest()
         return dict(zip(self.model.labels, smoothed.astype(float).tolist(), strict=True))
 
     def columns(self, most: int) -> tuple[int, NDArray[np.uint8]]:
@@ -65,10 +69,9 @@ class SpeechEar:
         columns : ndarray of uint8, shape (n, bands)
             0 for -110 dB and less, 255 for -30 dB and more.
         """
-        snapshot = self._pipe.snapshot()
+        time_s, latest = self._pipe.latest_columns(most)
         front_end = self.model.front_end
-        at = int(snapshot.time_s / front_end.hop_s + 1e-6)
-        latest = snapshot.columns[-most:]
+        at = int(time_s / front_end.hop_s + 1e-6)
         bands = min(_BANDS, front_end.bins)
         wide = front_end.bins // bands
         used = latest[:, : bands * wide].reshape(len(latest), bands, wide).max(axis=2)

@@ -36,10 +36,13 @@ class Server:
         Becomes ``$TEACHDECK_HOME``; the log is written here too.
     models : Path, optional
         Becomes ``$TEACHDECK_MODELS``.
+    module : str, optional
+        What is run in place of Streamlit, with its arguments.
     """
 
     home: Path
     models: Path | None = None
+    module: str = "streamlit"
 
     def __enter__(self) -> Server:
         self.home.mkdir(parents=True, exist_ok=True)
@@ -57,7 +60,7 @@ class Server:
             [
                 sys.executable,
                 "-m",
-                "streamlit",
+                self.module,
                 "run",
                 "app.py",
                 "--server.address=127.0.0.1",

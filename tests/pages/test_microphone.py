@@ -11,7 +11,7 @@ import pytest
 
 from core.errors import AudioError
 from pages.components import microphone as module
-from pages.components.microphone import RATE_HZ, Microphone
+from pages.components.microphone import RATE_HZ, Ear, Microphone
 
 
 def until(true: Callable[[], bool], *, seconds: float = 10.0) -> None:
@@ -31,7 +31,7 @@ def tone(seconds: float, hz: float, rate_hz: int = 48_000) -> np.ndarray:
     return 0.3 * np.sin(2 * np.pi * hz * np.arange(round(seconds * rate_hz)) / rate_hz)
 
 
-class Clicks:
+class Clicks(Ear):
     """An ear that reports each sample above 0.9."""
 
     def __init__(self) -> None:
@@ -69,7 +69,7 @@ def test_mono_at_eight_kilohertz_is_heard_too() -> None:
 
 
 def test_taking_a_frame_is_quick_and_never_waits_for_recognition() -> None:
-    class Slow:
+    class Slow(Ear):
         def hear(self, samples: np.ndarray) -> list[tuple[str, float, float]]:
             time.sleep(0.5)
             return []
@@ -88,7 +88,7 @@ def test_taking_a_frame_is_quick_and_never_waits_for_recognition() -> None:
 def test_frames_that_nobody_can_keep_up_with_are_dropped_and_counted() -> None:
     started, go = threading.Event(), threading.Event()
 
-    class Stuck:
+    class Stuck(Ear):
         def hear(self, samples: np.ndarray) -> list[tuple[str, float, float]]:
             started.set()
             go.wait(10)
@@ -178,7 +178,7 @@ def test_a_hundred_connections_leave_no_thread() -> None:
 
 
 def test_an_ear_that_fails_is_taken_away_and_says_why() -> None:
-    class Broken:
+    class Broken(Ear):
         def hear(self, samples: np.ndarray) -> list[tuple[str, float, float]]:
             raise AudioError("audio.empty")
 
@@ -196,3 +196,31 @@ def test_digital_silence_is_told_from_a_quiet_room() -> None:
     assert mic._level_db is None
     mic.feed(np.full(RATE_HZ, 1e-3, np.float32))
     assert mic._level_db == pytest.approx(-60, abs=0.1)
+
+
+def test_frames_wait_for_the_next_decision_and_no_longer() -> None:
+    class Patient(Ear):
+        """Wants a twentieth of a second each time."""
+
+        def __init__(self) -> None:
+            self.lengths: list[int] = []
+
+        def hear(self, samples: np.ndarray) -> list[tuple[str, float, float]]:
+            self.lengths.append(len(samples))
+            return []
+
+        def wanted_s(self) -> float:
+            return 0.05
+
+    mic, ear = Microphone(), Patient()
+    mic.listen(ear)
+    frames = stereo_frames(tone(0.2, 440))
+    mic.push(frames[0], 2, 48_000)
+    until(lambda: len(ear.lengths) == 1)  # the first waits for nothing that is not there
+    # Three frames hold the twentieth of a second; the fourth comes alone, and is heard all the
+    # same when nothing follows.
+    for frame in frames[1:5]:
+        mic.push(frame, 2, 48_000)
+    until(lambda: not mic.status().waiting_s)
+    assert len(ear.lengths) <= 3
+    mic.ended()

@@ -15,14 +15,14 @@ from streamlit.testing.v1 import AppTest
 from core.slideshow import Action, Command, SlideshowState
 from pages.components import slideshow_live
 from pages.components.mic import microphone_of
-from pages.components.microphone import Microphone
+from pages.components.microphone import Ear, Microphone
 from pages.components.speech_models import speech_store
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 
 
 @dataclass
-class Parrot:
+class Parrot(Ear):
     """An ear that hears what it is told."""
 
     words: list[str] = field(default_factory=list)

@@ -134,6 +134,13 @@ def test_what_the_microphone_sends_is_resampled(model: SpeechModel) -> None:
     snapshot = pipe.snapshot()
     assert snapshot.time_s == pytest.approx(1, abs=0.001)
     assert int(snapshot.columns[20].argmax()) == round(1_000 / (44_100 / 2_048))
+    time_s, smoothed = pipe.latest()
+    assert time_s == snapshot.time_s
+    np.testing.assert_array_equal(smoothed, snapshot.smoothed)
+    for most in (5, 1000):
+        time_s, columns = pipe.latest_columns(most)
+        assert time_s == snapshot.time_s
+        np.testing.assert_array_equal(columns, snapshot.columns[-most:])
     assert snapshot.level_db == pytest.approx(20 * np.log10(0.5 / np.sqrt(2)), abs=0.5)
     assert snapshot.peak == pytest.approx(0.5, abs=0.02)
     assert not snapshot.clipping
@@ -302,3 +309,30 @@ def test_create_takes_what_the_original_takes(arguments: dict[str, object], code
     with pytest.raises(UsageError) as caught:
         SpeechCommands.create(**arguments)
     assert caught.value.code == code
+
+
+def test_a_scorer_says_how_many_samples_its_next_scores_need(model: SpeechModel) -> None:
+    scorer = StreamScorer(model)
+    for _ in range(12):
+        wanted = scorer.wanted()
+        assert 0 < wanted <= 5 * 1024
+        assert not len(scorer.push(np.zeros(wanted - 1, np.float32)).step_columns)
+        assert scorer.wanted() == 1
+        assert len(scorer.push(np.zeros(1, np.float32)).step_columns) == 1
+    scorer = StreamScorer(model, steps=False, browser_period=4)
+    rng = np.random.default_rng(1)
+    for _ in range(5):
+        noise = rng.normal(0, 0.1, scorer.wanted()).astype(np.float32)
+        assert np.isnan(scorer.push(noise[:-1]).browser_scores).all()
+        assert np.isfinite(scorer.push(noise[-1:]).browser_scores).any()
+
+
+def test_a_pipe_counts_what_waits_in_what_it_wants(model: SpeechModel) -> None:
+    pipe = ListeningPipe(model)
+    whole_s = pipe.wanted_s()
+    pipe.push(np.zeros(441, np.float32))
+    assert pipe.wanted_s() == pytest.approx(whole_s - 0.01)
+    pipe.push(np.zeros(44_100, np.float32))
+    assert pipe.wanted_s() == 0
+    pipe.step()
+    assert 0 < pipe.wanted_s() < 0.13

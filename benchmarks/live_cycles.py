@@ -1,0 +1,101 @@
+"""A hundred starts and stops of the microphone: what stays behind."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.live_sound import Script
+from benchmarks.live_table import print_table
+from benchmarks.live_visit import Listener, chromium, frames_and_events, holdings, open_listener
+from tests.browser.server import Server
+
+__all__ = ["cycles"]
+
+CYCLES, HEARD_S = 100, 1.0
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+def cycles(said: Script, folder: Path, plot: Path) -> None:
+    """Print what is left of a hundred starts and stops, and draw the memory."""
+    with (
+        Server(folder / "cycles", module="benchmarks.live_probe") as server,
+        chromium(said, folder) as browser,
+    ):
+        listener = open_listener(browser, server)
+        taken: list[dict[str, Any]] = []
+        for cycle in range(CYCLES + 1):
+            listener.start()
+            listener.page.wait_for_timeout(1000 * HEARD_S)
+            listener.stop()
+            if cycle % 5 == 0:
+                taken.append(_settled(server, listener))
+        received, _, _ = frames_and_events(server, 0)
+        first, last = taken[0], taken[-1]
+        extra = Counter(last["threads"].values()) - Counter(first["threads"].values())
+        tasks = Counter(last["tasks"]) - Counter(first["tasks"])
+        memory_mb = [found["rss"] / 1e6 for found in taken]
+        slope = np.polyfit(
+            5 * np.arange(len(taken) // 2, len(taken)), memory_mb[len(taken) // 2 :], 1
+        )
+        failed = "Traceback" in server.log()
+    _draw(memory_mb, plot)
+    print_table(
+        f"{CYCLES} starts and stops in one browser, after a first one",
+        [
+            ("frames received", f"{len(received)}"),
+            ("threads: after the first; after the last", _pair(first, last, "threads")),
+            ("threads that were left", _names(extra)),
+            ("tasks that were left", _names(tasks)),
+            ("connections that are open", f"{last['peers_open']}"),
+            ("connections in memory: after the first; last", f"{first['peers']}; {last['peers']}"),
+            (
+                "memory: after the first; after the last",
+                f"{memory_mb[0]:.0f}; {memory_mb[-1]:.0f} MB",
+            ),
+            ("memory, in the second half", f"{100 * slope[0] / 100:+.3f} MB a cycle"),
+            ("memory over the cycles", _spark(memory_mb)),
+            ("plot", f"{plot}"),
+            ("errors in the server's log", "yes" if failed else "none"),
+        ],
+    )
+
+
+def _settled(server: Server, listener: Listener) -> dict[str, Any]:
+    """Return what the server holds once nothing more goes; workers end within seconds."""
+    found = holdings(server)
+    for _ in range(20):
+        listener.page.wait_for_timeout(400)
+        before, found = found, holdings(server)
+        if found["peers_open"] == 0 and len(before["threads"]) == len(found["threads"]):
+            break
+    return found
+
+
+def _pair(first: dict[str, Any], last: dict[str, Any], what: str) -> str:
+    return f"{len(first[what])}; {len(last[what])}"
+
+
+def _names(counted: Counter[str]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counted.items()) or "none"
+
+
+def _spark(values: list[float]) -> str:
+    low, high = min(values), max(max(values), min(values) + 10)
+    bars = "".join(_BARS[round(7 * (value - low) / (high - low))] for value in values)
+    return f"{bars} ({low:.0f} to {high:.0f} MB)"
+
+
+def _draw(memory_mb: list[float], plot: Path) -> None:
+    import plotly.graph_objects as go
+
+    figure = go.Figure(go.Scatter(x=[5 * at for at in range(len(memory_mb))], y=memory_mb))
+    figure.update_layout(
+        title="Memory of the server over starts and stops of the microphone",
+        xaxis_title="Starts and stops",
+        yaxis={"title": "Resident memory, MB", "rangemode": "tozero"},
+    )
+    figure.write_html(plot, include_plotlyjs=True)
