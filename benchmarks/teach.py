@@ -5,7 +5,9 @@
 Prints two tables. Both sides learn the same head (pooled features, softmax) in 20 epochs from the
 bytes of 90 drawn marks, on the same network with the same weights, and both count from the bytes
 to the trained head. Keras decodes once, as its user would, and has TensorFlow imported and the
-network built before the clock starts; ours has the worker warm, as on the page.
+network built before the clock starts; ours has the worker warm, as on the page. Of Keras' epochs
+only a few are timed: the first, which traces the graph, counts as it was, and the others as the
+median of those that followed.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +27,16 @@ import numpy as np
 
 from core.datasets.samples import SampleSet, SampleSnapshot
 from core.imaging.decode import decode_image
+from core.linear_model import held_out_logits_by
 from core.pretrained.store import ModelStore
 from core.pretrained.torch_state import read_torch_state
 from core.vision.evaluate import quick_score
 from core.vision.features import FeatureCache, picture_features
 from core.vision.teach import TeachProgress, TeachSettings, teach_pictures
-from core.worker import KerasWorker
+from core.worker import KerasWorker, ScoreWorker, Worker
 
 EPOCHS = 20
+TIMED_EPOCHS = 5
 PER_CLASS = 30
 REPEATS = 5
 ROOT = Path(__file__).resolve().parent.parent
@@ -73,8 +78,8 @@ def _ours(
     return whole, first[0], run.curve[-1].accuracy
 
 
-def _keras(snapshot: SampleSnapshot, model: Any, backbone: Any) -> tuple[float, float]:
-    """Return seconds to the head and its accuracy."""
+def _keras(snapshot: SampleSnapshot, model: Any, backbone: Any) -> float:
+    """Return seconds to the head."""
     import keras
 
     model.trainable = False
@@ -92,8 +97,13 @@ def _keras(snapshot: SampleSnapshot, model: Any, backbone: Any) -> tuple[float, 
         ]
     )
     targets = np.array([snapshot.classes.index(sample.label) for sample in snapshot.samples])
-    history = head.fit(tensors, targets, epochs=EPOCHS, batch_size=16, verbose=0)
-    return time.perf_counter() - start, history.history["accuracy"][-1]
+    ends = [time.perf_counter()]
+    noted = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: ends.append(time.perf_counter())
+    )
+    head.fit(tensors, targets, epochs=TIMED_EPOCHS, batch_size=16, verbose=0, callbacks=[noted])
+    first, *others = np.diff(ends)
+    return float(ends[0] - start + first + (EPOCHS - 1) * _median(others))
 
 
 def _efficientnet() -> Any:
@@ -117,6 +127,14 @@ def _pooled(model: Any) -> Any:
     raise ValueError("the network pools nothing")
 
 
+def _warm(*workers: Worker) -> None:
+    for worker in workers:
+        worker.warm()
+    end_s = time.monotonic() + 300
+    while any(worker.state != "ready" for worker in workers) and time.monotonic() < end_s:
+        time.sleep(0.1)
+
+
 def _median(values: Sequence[float]) -> float:
     return statistics.median(values)
 
@@ -124,7 +142,11 @@ def _median(values: Sequence[float]) -> float:
 def main() -> None:
     """Measure and print the tables."""
     snapshot = _marks()
-    with tempfile.TemporaryDirectory() as folder, KerasWorker() as worker:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        KerasWorker() as worker,
+        ScoreWorker() as scorer,
+    ):
         home, user = Path(folder) / "home", Path(folder) / "user"
         user.mkdir()
         import keras
@@ -136,14 +158,15 @@ def main() -> None:
         user_id = next(
             status.model_id for status in store.entries() if status.model_id.startswith("user-")
         )
-        worker.warm()
-        while worker.state != "ready":
-            time.sleep(0.1)
+        _warm(worker, scorer)
         networks = (
             ("EfficientNet-Lite0", "efficientnet-lite0", _pooled(_efficientnet())),
             ("MobileNet 0.25 (random weights)", user_id, _pooled(small)),
         )
-        print(f"{len(snapshot.samples)} pictures, {EPOCHS} epochs: bytes to trained head\n")
+        print(
+            f"{len(snapshot.samples)} pictures, {EPOCHS} epochs: bytes to trained head "
+            f"(of Keras fit {TIMED_EPOCHS} epochs were timed)\n"
+        )
         print(
             "| network | Teachdeck, s | Keras fit, s | times faster | first point after Start, s |"
         )
@@ -151,7 +174,7 @@ def main() -> None:
         for title, model_id, model in networks:
             backbone = store.load_truncated(model_id)
             ours = [_ours(snapshot, model_id, store, worker) for _ in range(REPEATS)]
-            theirs, _ = _keras(snapshot, model, backbone)
+            theirs = _keras(snapshot, model, backbone)
             mine = _median([whole for whole, _, _ in ours])
             first = _median([point for _, point, _ in ours])
             print(f"| {title} | {mine:.2f} | {theirs:.1f} | {theirs / mine:.0f} | {first:.2f} |")
@@ -159,17 +182,15 @@ def main() -> None:
         print("| network | seconds |")
         print("|---|---|")
         for title, model_id, _ in networks:
-            backbone, cache = store.load_truncated(model_id), FeatureCache()
-            picture_features(snapshot.samples[:-1], backbone, cache)
-            quick_score(
-                picture_features(snapshot.samples, backbone, FeatureCache()), snapshot, cache
-            )
+            backbone = store.load_truncated(model_id)
+            linear = partial(held_out_logits_by, scorer)
             times = []
             for _ in range(REPEATS):
                 fresh = FeatureCache()
                 picture_features(snapshot.samples[:-1], backbone, fresh)
                 start = time.perf_counter()
-                quick_score(picture_features(snapshot.samples, backbone, fresh), snapshot, fresh)
+                features = picture_features(snapshot.samples, backbone, fresh)
+                quick_score(features, snapshot, fresh, linear=linear)
                 times.append(time.perf_counter() - start)
             print(f"| {title} | {_median(times):.2f} |")
 
