@@ -22,10 +22,16 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 LIMIT_MB = 350
-_ARGUMENTS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+BROWSER_ARGUMENTS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+]
 
 
-def _visit(browser: Browser, server: Server) -> Page:
+def visit(browser: Browser, server: Server) -> Page:
+    """Return the page as a new visitor has it."""
     page = browser.new_context(locale="en-GB").new_page()
     page.set_default_timeout(180_000)
     page.goto(f"{server.url}/teach_pictures")
@@ -40,14 +46,16 @@ def _seconds_to_score(page: Page) -> float:
     return time.perf_counter() - start
 
 
-def _seconds_to_model(page: Page) -> float:
+def seconds_to_model(page: Page) -> float:
+    """Train and return how long it took."""
     start = time.perf_counter()
     page.get_by_role("button", name="Train", exact=True).click()
     page.get_by_role("button", name="Train again").wait_for()
     return time.perf_counter() - start
 
 
-def _seconds_to_export(page: Page) -> float:
+def seconds_to_export(page: Page) -> float:
+    """Export a web page and return how long it took."""
     page.get_by_role("tab", name="Take it away").click()
     start = time.perf_counter()
     page.get_by_role("button", name="Make the file").click()
@@ -62,7 +70,7 @@ def main() -> None:
     rows: list[tuple[str, str]] = []
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=_ARGUMENTS
+            executable_path=shutil.which("chromium"), args=BROWSER_ARGUMENTS
         )
         with Server(Path(folder) / "home") as server:
 
@@ -71,7 +79,7 @@ def main() -> None:
                 rows.append((f"server memory {what}", f"{megabytes:.0f} MB"))
                 return megabytes
 
-            pages = [_visit(browser, server) for _ in range(2)]
+            pages = [visit(browser, server) for _ in range(2)]
             note("with two visitors")
             for number, page in enumerate(pages, 1):
                 rows.append(
@@ -79,11 +87,9 @@ def main() -> None:
                 )
             note("after the scores")
             for number, page in enumerate(pages, 1):
-                rows.append((f"training, visitor {number}", f"{_seconds_to_model(page):.1f} s"))
+                rows.append((f"training, visitor {number}", f"{seconds_to_model(page):.1f} s"))
             note("after the trainings")
-            rows.append(
-                ("export of a web page with proof", f"{_seconds_to_export(pages[0]):.1f} s")
-            )
+            rows.append(("export of a web page with proof", f"{seconds_to_export(pages[0]):.1f} s"))
             most = note("after the export")
             for kind in ("keras", "scores"):
                 megabytes = server.helper_rss_bytes(kind) / 1e6
