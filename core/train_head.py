@@ -18,6 +18,8 @@ from core.worker_tasks import Report, Stopped
 __all__ = ["train_head", "warm_up"]
 
 _REPORT_EVERY_S = 0.1
+# A training whose curve nobody sees says that it is alive.
+_ALIVE_EVERY_S = 5.0
 _STOP_ANSWER = {"stopped": True}
 Arrays = dict[str, NDArray[Any]]
 
@@ -32,12 +34,14 @@ def train_head(
     request : dict
         ``classes``, ``hidden_units`` (0: none), ``epochs``, ``batch_size``, ``learning_rate``,
         and, if wanted, ``weight_decay`` (L2, on kernels), ``seed``, ``first_epoch`` (for the
-        curves of a training that goes on).
+        curves of a training that goes on), ``refit`` (where rows were held out for the curve,
+        learn again from all).
     arrays : dict of str to ndarray
         ``features`` float32 [n, d], ``labels`` int [n]; if wanted ``train`` and ``validation``,
         the rows to learn from and to look at after each epoch; ``folds`` int [n], the fold in
         which a row is held out (-1: never, an augmented copy, which is learned from only
-        outside the fold of its ``origin`` int [n]); ``kernel/0``, ``bias/0`` ... to begin with.
+        outside the fold of its ``origin`` int [n]); ``kernel/0``, ``bias/0`` ... to begin with,
+        and ``refit/kernel/0`` ... to begin the second learning with.
     report : callable
         Gets ``{"epoch", "epochs", "loss", "accuracy", "val_loss", "val_accuracy", "batches":
         [[step, loss, accuracy], ...]}`` and, in the check, ``{"fold", "folds"}``.
@@ -48,14 +52,15 @@ def train_head(
     answer : dict
         ``epochs`` done, ``seconds``, ``stopped``.
     arrays : dict of str to ndarray
-        ``kernel/0``, ``bias/0`` ...; ``fold_logits`` float32 [n, classes], NaN where a row was
-        not held out, if the check was asked for and not stopped.
+        ``kernel/0``, ``bias/0`` ...; ``held_back/kernel/0`` ..., which never saw the validation
+        rows, where the others have learned them in the end; ``fold_logits`` float32 [n,
+        classes], NaN where a row was not held out, if the check was asked for and not stopped.
     """
     start_s = time.monotonic()
     features = np.ascontiguousarray(arrays["features"], np.float32)
     labels = np.ascontiguousarray(arrays["labels"], np.int32)
     rows = np.asarray(arrays.get("train", np.arange(len(labels))), np.int64)
-    trainer = _Trainer(features.shape[1], request)
+    trainer = _Trainer(features.shape[1], request, report)
     begin = trainer.weights_from(arrays)
     first_epoch = int(request.get("first_epoch", 0))
     validation = np.asarray(arrays.get("validation", np.zeros(0)), np.int64)
@@ -67,6 +72,13 @@ def train_head(
         features, labels, rows, validation, report, stopped, first_epoch
     )
     made: Arrays = trainer.named_weights()
+    if request.get("refit") and len(validation) and not was_stopped:
+        held_back = {f"held_back/{name}": value for name, value in made.items()}
+        trainer.reset(trainer.weights_from(arrays, "refit/") or begin)
+        everything, nobody = np.arange(len(labels)), np.zeros(0, np.int64)
+        _, was_stopped = trainer.train(features, labels, everything, nobody, None, stopped, 0)
+        if not was_stopped:
+            made = trainer.named_weights() | held_back
     if "folds" in arrays and not was_stopped:
         logits = _check(trainer, features, labels, arrays, report, stopped)
         if logits is not None:
@@ -116,10 +128,11 @@ def _check(
 class _Trainer:
     """A Keras model and one compiled step, reset for every training."""
 
-    def __init__(self, inputs: int, request: dict[str, Any]) -> None:
+    def __init__(self, inputs: int, request: dict[str, Any], report: Report) -> None:
         import keras
         import tensorflow as tf
 
+        self._report = report
         self.classes = int(request["classes"])
         self.epochs = int(request["epochs"])
         self.batch_size = int(request["batch_size"])
@@ -159,12 +172,12 @@ class _Trainer:
             ],
         )
 
-    def weights_from(self, arrays: Arrays) -> list[NDArray[Any]] | None:
+    def weights_from(self, arrays: Arrays, prefix: str = "") -> list[NDArray[Any]] | None:
         """Return the weights to begin with, if some came."""
-        if "kernel/0" not in arrays:
+        if f"{prefix}kernel/0" not in arrays:
             return None
         count = len(self._model.trainable_variables) // 2
-        return [arrays[f"{kind}/{n}"] for n in range(count) for kind in ("kernel", "bias")]
+        return [arrays[f"{prefix}{kind}/{n}"] for n in range(count) for kind in ("kernel", "bias")]
 
     def named_weights(self) -> Arrays:
         """Return the weights by "kernel/<layer>" and "bias/<layer>"."""
@@ -212,6 +225,9 @@ class _Trainer:
                     return epoch, True
                 loss, accuracy = self._step(features[chosen], labels[chosen])
                 if report is None:
+                    if time.monotonic() - reported_s > _ALIVE_EVERY_S:
+                        self._report({})
+                        reported_s = time.monotonic()
                     continue
                 step = (first_epoch + epoch) * steps_an_epoch + at + 1
                 batches.append([step / steps_an_epoch, float(loss), float(accuracy)])

@@ -1,6 +1,10 @@
 """What teaching pictures reports as it goes, and what it gives."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
 
 from core.evaluation import Score
 from core.vision.settings import TeachSettings
@@ -76,6 +80,9 @@ class TaughtRun:
         Whether it was stopped before its last epoch.
     version : int
         Of the samples.
+    held_back : mapping of str to ndarray, or None
+        The weights from which the curve goes on: those of the model have learned, after it, what
+        was held out for it.
     """
 
     model: TaughtImageModel
@@ -86,3 +93,4 @@ class TaughtRun:
     seconds: float
     stopped: bool = False
     version: int = 0
+    held_back: Mapping[str, NDArray[Any]] | None = None

@@ -118,10 +118,13 @@ def teach_pictures(
         "learning_rate": settings.learning_rate,
         "weight_decay": settings.weight_decay,
         "seed": settings.seed,
+        "refit": True,
     }
     if begin is not None:
         request["first_epoch"] = begin.epochs
-        material.arrays.update(_weights(begin.model.head))
+        learned = _weights(begin.model.head)
+        material.arrays.update(begin.held_back or learned)
+        material.arrays.update({f"refit/{name}": value for name, value in learned.items()})
     job = worker.submit("train_head", request, material.arrays)
     material.arrays = {}
     curve = list(begin.curve) if begin is not None else []
@@ -147,6 +150,7 @@ def teach_pictures(
         seconds=time.monotonic() - start_s,
         stopped=bool(answer.get("stopped")),
         version=snapshot.version,
+        held_back=_held_back(made) or None,
     )
     say(TeachProgress("done", 1.0))
     return run
@@ -281,7 +285,8 @@ def _score(
     elif len(material.validation):
         rows = material.validation
         flat = material.features[rows].reshape(len(rows), -1)
-        logits, method, folds = _raw_logits(made, flat), "validation", 1
+        # Of the head that has not learned them yet.
+        logits, method, folds = _raw_logits(_held_back(made) or made, flat), "validation", 1
     else:
         return None
     return score_logits(
@@ -345,6 +350,14 @@ def _weights(head: ImageHead) -> dict[str, NDArray[Any]]:
     for at, layer in enumerate(plain.dense):
         arrays[f"kernel/{at}"], arrays[f"bias/{at}"] = layer.kernel, layer.bias
     return arrays
+
+
+def _held_back(made: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Return the weights that have not learned what was held out for the curve, if others have."""
+    prefix = "held_back/"
+    return {
+        name.removeprefix(prefix): value for name, value in made.items() if name.startswith(prefix)
+    }
 
 
 def _raw_logits(made: dict[str, NDArray[Any]], features: Array) -> Array:

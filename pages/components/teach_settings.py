@@ -17,6 +17,7 @@ from pages.components.teach_session import TeachSession
 __all__ = ["choose_settings", "settings_of"]
 
 _PRESETS = ("default", "article")
+_EXPLAINED = ("validation_share", "augmentation", "seed")
 
 
 def choose_settings(teach: TeachSession) -> TeachSettings:
@@ -103,7 +104,7 @@ def _choose_numbers(teach: TeachSession, settings: TeachSettings) -> None:
             key=_key(teach, name),
             on_change=_note,
             args=(teach, name),
-            help=t(f"teachtraining.{name}_help") if name in ("augmentation", "seed") else None,
+            help=t(f"teachtraining.{name}_help") if name in _EXPLAINED else None,
         )
 
 

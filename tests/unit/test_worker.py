@@ -88,6 +88,17 @@ def test_an_augmented_copy_is_never_learned_from_while_its_original_is_held_out(
     assert (logits[:20].argmax(1) == labels).mean() < 0.75
 
 
+def test_what_was_held_out_for_the_curve_is_learned_in_the_end(worker: KerasWorker) -> None:
+    part = {"train": np.arange(24), "validation": np.arange(24, 30)}
+    held_back = train(worker, arrays=part).result(300)[1]
+    made = train(worker, arrays=part, refit=True).result(300)[1]
+    whole = train(worker).result(300)[1]
+    for name, value in held_back.items():
+        np.testing.assert_array_equal(made[f"held_back/{name}"], value)
+        np.testing.assert_array_equal(made[name], whole[name])
+    assert "held_back/kernel/0" not in train(worker, refit=True).result(300)[1]
+
+
 def test_a_training_goes_on_from_weights_and_the_curve_too(worker: KerasWorker) -> None:
     first = train(worker, hidden_units=0).result(300)[1]
     begin = {name: array for name, array in first.items() if "/" in name}

@@ -191,6 +191,10 @@ def test_a_training_goes_on_where_it_ended(
     assert more.epochs == 22
     assert [point.epoch for point in more.curve] == list(range(23))
     assert more.curve[-1].loss <= run.curve[-1].loss * 1.5
+    # The curve goes on from the head that has not learned what is held out, the model from all.
+    assert run.held_back is not None
+    assert more.held_back is not None
+    assert not np.array_equal(run.held_back["kernel/0"], run.model.head.dense[0].kernel)
     renamed = drawn_set(10)
     renamed.rename_class("disc", "circle")
     with pytest.raises(UsageError) as caught:
