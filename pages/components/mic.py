@@ -16,7 +16,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pages.components.i18n import t
-from pages.components.ice import ice_servers
+from pages.components.ice import ice_problem, ice_servers
 from pages.components.microphone import Ear, Heard, Microphone, MicStatus
 
 __all__ = [
@@ -144,10 +144,12 @@ def draw_diagnosis(key: str) -> str:
     """Say what is wrong and what to do, if anything is; return its name."""
     found = diagnosis(microphone_of(key), browser=_browser_problem(key))
     if found:
-        st.warning(
-            f"**{t(f'mic_help.{found}')}**\n\n{t(f'mic_help.{found}_do')}\n\n{t('mic_help.else')}",
-            icon=":material/mic_off:",
-        )
+        parts = [f"**{t(f'mic_help.{found}')}**", t(f"mic_help.{found}_do")]
+        if found in ("slow", "failed") and ice_problem():
+            parts.append(t("mic_help.bad_servers"))
+        # What does without a microphone is another thing on every page.
+        parts.append(t(f"mic_help.else_{key}"))
+        st.warning("\n\n".join(parts), icon=":material/mic_off:")
     return found
 
 
