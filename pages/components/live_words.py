@@ -19,7 +19,7 @@ from core.speech import Mode, SpeechModel
 from pages.components.cells import harmless
 from pages.components.decisions import threshold_of
 from pages.components.i18n import escape_markdown, t
-from pages.components.mic import draw_diagnosis, microphone
+from pages.components.mic import draw_diagnosis, follow, microphone
 from pages.components.microphone import Heard, Microphone
 from pages.components.speech_ear import SpeechEar
 from pages.components.word_board import BoardEvent, BoardTile, draw_board
@@ -38,8 +38,7 @@ def show_live(model: SpeechModel, mode: Mode, *, settings: DeltaGenerator) -> No
     """Draw the microphone, its settings elsewhere, and everything that it hears."""
     mic = microphone(_KEY, settings=settings)
     ear = _ear(mic, model, mode)
-    active = mic.playing or mic.connecting
-    st.fragment(_board, run_every=_TILES_S if active else None)(mic, ear, mode)
+    follow(mic, lambda: _board(mic, ear, mode), every_s=_TILES_S)
     _log_buttons(mic)
 
 

@@ -8,6 +8,7 @@ it is playing. It draws Streamlit-WebRTC's button in mode SENDONLY; the frames g
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ __all__ = [
     "Microphone",
     "diagnosis",
     "draw_diagnosis",
+    "follow",
     "microphone",
     "microphone_of",
 ]
@@ -40,6 +42,8 @@ _SETTINGS = {
 _CONNECTING_S = 12.0
 _FIRST_FRAME_S = 4.0
 _SILENT_S = 6.0
+# How often the page looks while nothing comes that it could show.
+_SLOW_S = 1.0
 
 
 def microphone_of(key: str) -> Microphone:
@@ -110,6 +114,34 @@ def _button_texts() -> dict[str, str]:
             "select_microphone",
         )
     }
+
+
+def follow(mic: Microphone, draw: Callable[[], None], *, every_s: float) -> None:
+    """Draw what depends on the microphone, again and again while it is on.
+
+    Parameters
+    ----------
+    mic : Microphone
+    draw : callable
+    every_s : float
+        While it listens. Where no sound comes, because the connection is still being made or was
+        lost, once a second is enough; where the microphone is off, nothing is drawn again.
+    """
+    period_s = _period_s(mic, every_s)
+
+    def drawn() -> None:
+        draw()
+        if _period_s(mic, every_s) != period_s:
+            st.rerun(scope="app")
+
+    st.fragment(drawn, run_every=period_s)()
+
+
+def _period_s(mic: Microphone, every_s: float) -> float | None:
+    if not mic.playing:
+        return _SLOW_S if mic.connecting else None
+    fresh = time.monotonic() - mic.playing_since < _FIRST_FRAME_S
+    return every_s if mic.listening or fresh else _SLOW_S
 
 
 def diagnosis(mic: Microphone, *, browser: str = "") -> str:

@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from core.slideshow import Command, SlideshowState, step
 from core.speech import Mode, SpeechModel
 from pages.components.i18n import escape_markdown, t
-from pages.components.mic import draw_diagnosis, microphone
+from pages.components.mic import draw_diagnosis, follow, microphone
 from pages.components.microphone import Microphone
 from pages.components.slide_decks import Deck
 from pages.components.slide_stage import HeardWord, draw_stage
@@ -52,8 +52,7 @@ def show_slideshow(
         st.session_state["show_deck_key"] = deck.key
         state = SlideshowState(len(deck.slides))
     st.session_state[_STATE] = state.with_count(len(deck.slides))
-    active = mic.playing or mic.connecting
-    st.fragment(_turn, run_every=_POLL_S if active else None)(mic, deck, table, wrap)
+    follow(mic, lambda: _turn(mic, deck, table, wrap), every_s=_POLL_S)
 
 
 def _ear(mic: Microphone, model: SpeechModel, mode: Mode) -> None:

@@ -7,7 +7,7 @@ import streamlit as st
 from core.audio import encode_wav
 from core.speech import SmoothMode
 from pages.components.i18n import error_text, escape_markdown, t
-from pages.components.mic import draw_diagnosis, microphone
+from pages.components.mic import draw_diagnosis, follow, microphone
 from pages.components.microphone import Heard, Microphone
 from pages.components.speech_ear import SpeechEar
 from pages.components.words_session import WordsSession, shown_label
@@ -34,7 +34,7 @@ def show_live_words(words: WordsSession, mode: SmoothMode) -> None:
         mic.listen(ear)
     ear.set_mode(mode)
     active = mic.playing or mic.connecting
-    st.fragment(_follow, run_every=_POLL_S if active else None)(words, mic, active=active)
+    follow(mic, lambda: _follow(words, mic, active=active), every_s=_POLL_S)
 
 
 def _follow(words: WordsSession, mic: Microphone, *, active: bool) -> None:
