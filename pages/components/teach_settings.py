@@ -24,16 +24,17 @@ def choose_settings(teach: TeachSession) -> TeachSettings:
     """Draw the choices and return the settings of the next training."""
     # Widgets forget their value when another page is shown, so the session leads.
     st.session_state["teach_preset"] = teach.preset
-    chosen = st.segmented_control(
+    st.segmented_control(
         t("teachtraining.preset"),
         _PRESETS,
         format_func={name: t(f"teachtraining.preset_{name}") for name in _PRESETS}.__getitem__,
         required=True,
         key="teach_preset",
+        on_change=_note_preset,
+        args=(teach,),
         help=t("teachtraining.preset_help"),
         width="stretch",
     )
-    teach.preset = chosen if chosen in _PRESETS else "default"
     more = st.expander(
         t("teachtraining.more"), icon=":material/tune:", key="teach_more", on_change="rerun"
     )
@@ -114,6 +115,10 @@ def _key(teach: TeachSession, name: str) -> str:
 
 def _leading(teach: TeachSession, name: str, value: Any) -> None:
     st.session_state[_key(teach, name)] = value
+
+
+def _note_preset(teach: TeachSession) -> None:
+    teach.preset = st.session_state["teach_preset"]
 
 
 def _note(teach: TeachSession, name: str, model_id: str = "") -> None:

@@ -147,6 +147,27 @@ def test_what_is_done_on_the_cards_changes_the_set_and_can_be_undone(home: Path)
     assert teach.samples.classes == ("Ball 球", "square")
 
 
+def test_the_articles_preset_is_kept_and_sets_every_option(home: Path) -> None:
+    app = _open()
+    teach = _fill(app)
+    app.session_state["teach_more"] = True
+    app.segmented_control(key="teach_preset").set_value("article").run()
+    assert not app.exception
+    assert teach.preset == "article"
+    app.run()
+    assert app.segmented_control(key="teach_preset").value == "article"
+    values = {
+        name: app.number_input(key=f"teach_article_{name}").value
+        for name in ("epochs", "hidden_units")
+    }
+    assert values == {"epochs": 20, "hidden_units": 10}
+    app.number_input(key="teach_article_epochs").set_value(7).run()
+    app.segmented_control(key="teach_preset").set_value("default").run()
+    assert app.number_input(key="teach_default_epochs").value == 30
+    app.segmented_control(key="teach_preset").set_value("article").run()
+    assert app.number_input(key="teach_article_epochs").value == 7
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_a_name_that_is_taken_is_a_sentence_and_changes_nothing(home: Path, language: str) -> None:
     app = _open(language)

@@ -36,6 +36,14 @@ function icon(name, label, onclick, attributes = {}) {
   );
 }
 
+// Samples live in the visitor's session, which a reload ends: the browser asks before.
+const ask = (event) => event.preventDefault();
+
+function askBeforeLeaving(wanted) {
+  if (wanted) window.addEventListener("beforeunload", ask);
+  else window.removeEventListener("beforeunload", ask);
+}
+
 export default function ({ parentElement, data: [data], setTriggerValue }) {
   const root = parentElement.querySelector(".cards");
   // What is chosen lives here: it changes at once and concerns nobody else. What was sent and not
@@ -45,6 +53,7 @@ export default function ({ parentElement, data: [data], setTriggerValue }) {
   const shown = new Set(data.cards.flatMap((card) => card.tiles.map((tile) => tile.id)));
   for (const id of state.chosen) if (!shown.has(id)) state.chosen.delete(id);
   const words = data.words;
+  askBeforeLeaving(shown.size > 0);
 
   const send = (kind, fields = {}) => {
     state.unheard.push({ serial: ++state.serial, kind, ...fields });
