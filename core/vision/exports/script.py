@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from string import Template
 
 import numpy as np
 
 from core.exports import ExportFormat, Progress, Written
 from core.inference.litert import LiteRtModel
+from core.vision.classify import decode_side_px
 from core.vision.exports.about import ABOUT_FILE, README_FILE, about_bytes, readme
 from core.vision.exports.source import PROBABILITIES, PictureModel
 from core.vision.exports.tflite import tflite_bytes
@@ -18,6 +20,10 @@ __all__ = ["SCRIPT", "SCRIPT_FILE", "script_source"]
 SCRIPT_FILE = "predict.py"
 _MODEL_FILE = "model.tflite"
 _SOURCE = Path(__file__).parent / "templates" / "predict.py.txt"
+# How near the picture is to the nearest one that was taught.
+_SIMILARITY = (
+    "familiarity = (references @ (features - centre)).max() / np.linalg.norm(features - centre)"
+)
 
 _HOW = """A short Python script and the model that it uses.
 
@@ -29,9 +35,30 @@ python predict.py picture.jpg another.png
 It gives the same answers as Teachdeck."""
 
 
-def script_source() -> bytes:
-    """Return the script."""
-    return _SOURCE.read_bytes()
+def script_source(model: PictureModel) -> bytes:
+    """Return the script: what the model does not need is not in it."""
+    contract, rejection = model.preprocessing, model.rejection
+    size = contract.input_size_px
+    seen = f"({size}, {size}), Image.Resampling.{contract.interpolation.upper()}"
+    if contract.resize == "center_crop":
+        bleed = (1 - contract.crop_fraction) / 2
+        resize = f"ImageOps.fit(rgb, {seen}, bleed={bleed!r})"
+    else:
+        resize = f"rgb.resize({seen})"
+    compares = model.compares_features
+    rejects = rejection is not None and rejection.kind != "none"
+    load = 'centre, *references = np.load(here / "familiar.npy")'
+    text = Template(_SOURCE.read_text(encoding="utf-8")).substitute(
+        load=load if compares else "",
+        reduce_to_px=decode_side_px(contract),
+        resize=resize,
+        features=", features" if compares else ",",
+        measure=_SIMILARITY if compares else "familiarity = scores.max()" if rejects else "",
+        unless=f' if familiarity >= {rejection.threshold!r} else "none of these"'
+        if rejects and rejection is not None
+        else "",
+    )
+    return "".join(f"{line}\n" for line in text.splitlines() if line.strip()).encode()
 
 
 def _write(model: PictureModel, progress: Progress) -> Written:
@@ -39,7 +66,7 @@ def _write(model: PictureModel, progress: Progress) -> Written:
     progress("check", 0.6)
     answers = LiteRtModel(content).run(model.golden_pictures.astype(np.float32))[PROBABILITIES]
     files = {
-        SCRIPT_FILE: script_source(),
+        SCRIPT_FILE: script_source(model),
         _MODEL_FILE: content,
         ABOUT_FILE: about_bytes(model),
         **_familiar(model),

@@ -46,7 +46,9 @@ def test_the_script_answers_as_the_pages_do(tmp_path: Path, pooled: bool, reject
     assert rejected == {True, False}
 
 
-def test_the_script_is_short() -> None:
-    lines = [line for line in script_source().decode().splitlines() if line.strip()]
-    assert len(lines) <= 36
+@pytest.mark.parametrize(("rejection", "most"), [("similarity", 27), ("probability", 26)])
+def test_the_script_is_short(rejection: str, most: int) -> None:
+    taught, network = taught_model(pooled=True, rejection=rejection)
+    lines = script_source(picture_model(taught, network)).decode().splitlines()
+    assert len(lines) <= most
     assert max(map(len, lines)) <= 110
