@@ -45,6 +45,11 @@ class RecentSound:
             self._samples[: len(newest) - first] = newest[first:]
             self._total += len(samples)
 
+    def forget(self) -> None:
+        """Overwrite what is kept with silence; the clock goes on."""
+        with self._lock:
+            self._samples[:] = 0
+
     def between(self, start_s: float, end_s: float) -> NDArray[np.float32]:
         """Return what was heard between two times of the stream's clock, as far as it is kept.
 

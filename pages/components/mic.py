@@ -26,6 +26,7 @@ __all__ = [
     "MicStatus",
     "Microphone",
     "diagnosis",
+    "diagnosis_of",
     "draw_diagnosis",
     "follow",
     "microphone",
@@ -172,9 +173,14 @@ def diagnosis(mic: Microphone, *, browser: str = "") -> str:
     return "failed" if mic.failed else ""
 
 
+def diagnosis_of(key: str) -> str:
+    """Return what `diagnosis` finds, with what the browser has told."""
+    return diagnosis(microphone_of(key), browser=_browser_problem(key))
+
+
 def draw_diagnosis(key: str) -> str:
     """Say what is wrong and what to do, if anything is; return its name."""
-    found = diagnosis(microphone_of(key), browser=_browser_problem(key))
+    found = diagnosis_of(key)
     if found:
         parts = [f"**{t(f'mic_help.{found}')}**", t(f"mic_help.{found}_do")]
         if found in ("slow", "failed") and ice_problem():

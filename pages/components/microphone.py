@@ -305,9 +305,31 @@ class Microphone:
         """Return the words that were heard after an event's serial number, oldest first."""
         return [event for event in list(self._heard) if event.serial > after]
 
-    def forget(self) -> None:
-        """Empty the log."""
+    def time_at(self, at_s: float) -> float:
+        """Return which second of the sound arrived at a time of the machine's clock.
+
+        Parameters
+        ----------
+        at_s : float
+            As ``time.time()``, of the latest seconds.
+
+        Returns
+        -------
+        float
+            By the frames that came with the least delay; the latest time without any.
+        """
+        arrivals = list(self._arrivals)
+        if not arrivals:
+            return self.time_s
+        ago_s = time.time() - at_s
+        now = time.monotonic()
+        return max(until_s + now - arrived for until_s, arrived in arrivals) - ago_s
+
+    def forget(self, *, sound: bool = False) -> None:
+        """Empty the log, and what is kept of the sound if wanted."""
         self._heard.clear()
+        if sound:
+            self.recent.forget()
 
     def status(self) -> MicStatus:
         """Return how the microphone does now."""

@@ -6,7 +6,7 @@ own widgets would take a rerun for every tile that is chosen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -17,7 +17,7 @@ import streamlit as st
 from pages.components.component_data import component_data
 from pages.components.i18n import t
 
-__all__ = ["Card", "CardEvent", "Tile", "draw_cards"]
+__all__ = ["Card", "CardEvent", "Played", "Tile", "draw_cards"]
 
 _FRONTEND = Path(__file__).parent / "frontend"
 _KINDS = {
@@ -26,6 +26,7 @@ _KINDS = {
     "move_tiles",
     "open",
     "page",
+    "play",
     "remove",
     "remove_tiles",
     "rename",
@@ -46,17 +47,26 @@ class Tile:
         The file's name; shown where the pointer rests, and read aloud.
     flag : str
         What is doubtful about the sample, or nothing.
+    wave : str
+        Of a recording, its waveform: an SVG path in a box of 60 by 20.
+    playable : bool
+        Whether a button plays it.
     """
 
     id: str
     src: str
     title: str
     flag: str = ""
+    wave: str = ""
+    playable: bool = False
 
 
 @dataclass(frozen=True)
 class Card:
-    """One class: its name, what its count says, the tiles of the page that is open, and notes."""
+    """One class: its name, what its count says, the tiles of the page that is open, and notes.
+
+    The name of a fixed one cannot be changed.
+    """
 
     id: str
     name: str
@@ -66,6 +76,16 @@ class Card:
     pages: int = 1
     notes: tuple[str, ...] = ()
     target: bool = False
+    fixed: bool = False
+
+
+@dataclass(frozen=True)
+class Played:
+    """A recording to be played once: another serial for each time, the tile, a ``data:`` URL."""
+
+    serial: int
+    tile: str
+    url: str
 
 
 @dataclass(frozen=True)
@@ -76,8 +96,8 @@ class CardEvent:
     ----------
     kind : str
         ``"rename"`` (with `card` and `name`), ``"up"``, ``"down"``, ``"remove"``, ``"add"``
-        (with `card`), ``"page"`` (with `card` and `page`), ``"remove_tiles"``, ``"open"`` (with
-        `tiles`), or ``"move_tiles"`` (with `tiles`, and `card` as the target).
+        (with `card`), ``"page"`` (with `card` and `page`), ``"remove_tiles"``, ``"open"``,
+        ``"play"`` (with `tiles`), or ``"move_tiles"`` (with `tiles`, and `card` as the target).
     """
 
     kind: str
@@ -93,6 +113,8 @@ def draw_cards(
     key: str,
     on_event: Callable[[CardEvent], None],
     open_label: str = "",
+    played: Played | None = None,
+    words: Mapping[str, str] | None = None,
 ) -> None:
     """Draw the cards.
 
@@ -105,6 +127,10 @@ def draw_cards(
         are as the browser sent them: they may name what is gone.
     open_label : str, optional
         The words for what is done with one chosen tile, such as "Try it"; none, no such button.
+    played : Played, optional
+        What was asked to be played last.
+    words : mapping of str to str, optional
+        Instead of the words for pictures.
     """
     heard_key = f"{key}_heard"
 
@@ -120,7 +146,8 @@ def draw_cards(
         data=component_data(
             {
                 "cards": [asdict(card) for card in cards],
-                "words": _words(open_label),
+                "words": {**_words(open_label), **(words or {})},
+                "played": None if played is None else asdict(played),
                 "heard": st.session_state.get(heard_key, 0),
             }
         ),
@@ -152,6 +179,8 @@ def _words(open_label: str) -> dict[str, str]:
         "after": t("cards.after"),
         "empty": t("cards.empty"),
         "open": open_label,
+        "play": "",
+        "unplayable": "",
     }
 
 

@@ -26,10 +26,13 @@ from core.speech.word_files import read_words
 from core.speech.word_samples import example_of, sample_of
 from pages.components import cached
 from pages.components.i18n import t
+from pages.components.mic import microphone_of
+from pages.components.take_pictures import TakePictures
 
-__all__ = ["WordsSession", "shown_label", "words_session"]
+__all__ = ["MIC_KEY", "WordsSession", "shown_label", "words_session"]
 
 _DEMO = Path(__file__).resolve().parents[2] / "models" / "demo_sets" / "words_zh.zip"
+MIC_KEY = "words_live"
 _LONGEST_SINGLE_S = 1.7
 _MOST_TAKES_QUICK = 600
 _MODEL_KEY = "taught_words"
@@ -73,6 +76,8 @@ class WordsSession:
         self.tracks: list[ScoreTrack] = []
         self.training: TfjsTraining | None = None
         self.recordings = 0
+        self.pages: dict[str, int] = {}
+        self.pictures = TakePictures()
         self.export: Export | None = None
         self.exported: tuple[str, SpeechModel] | None = None
         self._taken: TfjsTraining | None = None
@@ -81,6 +86,11 @@ class WordsSession:
         self._checked: dict[str, tuple[Note, ...]] = {}
 
     # Takes.
+
+    @property
+    def followed(self) -> int:
+        """The version of the takes that was taught last."""
+        return self._seen
 
     def change(self, act: Callable[..., object], *arguments: object) -> None:
         """Change the takes, or keep why that could not be done."""
@@ -107,14 +117,47 @@ class WordsSession:
         def add() -> None:
             sound = decode_audio(content, rate_hz=self.front_end.rate_hz, max_s=300)
             word = clean_label(label)
-            made = self._takes_of(word, sound.samples)
-            if not made:
-                raise AudioError("words.silent", label=shown_label(word))
-            self.samples.add_many([sample_of(example) for example in made])
-            if len(made) > 1:
-                self.notes = [Note("words.note_cut", {"count": len(made)})]
+            self._add(word, self._takes_of(word, sound.samples))
 
         self.change(add)
+
+    def record_live(
+        self, label: str, samples: np.ndarray, *, wanted_s: float = 0.0, replaces: str = ""
+    ) -> None:
+        """Add one take, or pieces of noise, from the microphone's own sound.
+
+        Parameters
+        ----------
+        label : str
+        samples : ndarray of float32, shape (n,)
+            At 44.1 kHz; the word is looked for in it.
+        wanted_s : float, optional
+            How long it should be; much less of it means that the sound was interrupted.
+        replaces : str, optional
+            The id of the take that goes once this one is there.
+        """
+
+        def add() -> None:
+            word = clean_label(label)
+            got_s = len(samples) / self.front_end.rate_hz
+            if got_s < 0.9 * wanted_s:
+                raise AudioError("words.interrupted", received_s=got_s, expected_s=wanted_s)
+            if is_noise(word):
+                made = cut_noise(samples, self.front_end, label=word)
+            else:
+                made = [example_from_audio(word, samples, self.front_end)]
+            self._add(word, made)
+            if any(sample.id == replaces for sample in self.samples.samples(word)):
+                self.samples.remove([replaces])
+
+        self.change(add)
+
+    def _add(self, word: str, made: list[Example]) -> None:
+        if not made:
+            raise AudioError("words.silent", label=shown_label(word))
+        self.samples.add_many([sample_of(example) for example in made])
+        if len(made) > 1:
+            self.notes = [Note("words.note_cut", {"count": len(made)})]
 
     def _takes_of(self, word: str, samples: np.ndarray) -> list[Example]:
         if is_noise(word):
@@ -167,8 +210,15 @@ class WordsSession:
         fresh.recordings = self.recordings + 1
         if self.training is not None:
             self.training.job.stop()
-        for name in ("words_ear", "words_tried", "words_tried_key", "words_live_microphone"):
+        for name in ("words_ear", "words_tried", "words_tried_key"):
             st.session_state.pop(name, None)
+        kept = st.session_state.pop("words_moments", None)
+        if kept is not None:
+            kept.forget()
+        for name in ("words_played", "words_moment_played", "words_order"):
+            st.session_state.pop(name, None)
+        microphone_of(MIC_KEY).listen(None)
+        microphone_of(MIC_KEY).forget(sound=True)
         self.samples.clear()
         self.features.clear()
         self.__dict__.update(fresh.__dict__)

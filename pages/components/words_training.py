@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from core.errors import Note
 from core.speech.train_words import TfjsSettings
 from pages.components import cached, charts
 from pages.components.i18n import error_text, escape_markdown, t
@@ -60,7 +61,11 @@ def _show_summary(words: WordsSession) -> None:
                 )
             )
         for note in score.score.advice[:3]:
-            st.caption(error_text(note))
+            named = {
+                name: shown_label(value) if isinstance(value, str) else value
+                for name, value in note.fields.items()
+            }
+            st.caption(error_text(Note(note.code, named)))
     for note in words.teach_notes:
         st.warning(error_text(note), icon=":material/info:")
     if words.trained_as_tfjs:

@@ -12,7 +12,7 @@ from core.speech.labels import is_noise
 from core.vision import Prediction
 from pages.components import charts
 from pages.components.i18n import escape_markdown, t
-from pages.components.words_live import show_live_words
+from pages.components.words_live import rest, show_live_words
 from pages.components.words_session import WordsSession, shown_label
 
 __all__ = ["show_try"]
@@ -43,6 +43,7 @@ def show_try(words: WordsSession) -> None:
     if source == "live":
         show_live_words(words, mode)
         return
+    rest()
     recorded = st.audio_input(
         t("wordspage.try_record"), sample_rate=_RATE_HZ, key="words_try_record"
     )

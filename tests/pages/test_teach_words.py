@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 import wave
 import zipfile
 from pathlib import Path
@@ -11,11 +12,23 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.audio import decode_audio
 from core.speech import SpeechModel
 from core.speech.examples import read_examples, write_examples
+from pages.components import words_recording
+from pages.components.mic import microphone_of
+from pages.components.microphone import Microphone
+from pages.components.word_recorder import TakeTime
+from pages.components.words_recording import add_take
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 DEMO = PROJECT / "models" / "demo_sets" / "words_zh.zip"
+
+
+@pytest.fixture(autouse=True)
+def no_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the connection, which needs a browser; the microphone behind it stays."""
+    monkeypatch.setattr(words_recording, "microphone", microphone_of)
 
 
 def _open(language: str = "en") -> AppTest:
@@ -76,6 +89,52 @@ def test_a_take_that_is_recorded_teaches_and_is_gone_with_all_recordings() -> No
     assert _session(app).samples.samples() == ()  # type: ignore[attr-defined]
     assert "taught_words" not in app.session_state
     assert not app.exception
+
+
+def _said(word: str, number: int = 3) -> np.ndarray:
+    with zipfile.ZipFile(DEMO) as archive:
+        return decode_audio(archive.read(f"{word}/{number:02}.flac"), rate_hz=48_000).samples
+
+
+def _speak(mic: Microphone, samples: np.ndarray) -> None:
+    """Bring sound as a connection does, and wait until it has been taken."""
+    until_s = mic.time_s + len(samples) / 48_000 - 0.05
+    for frame in np.round(32767 * samples[: len(samples) // 960 * 960]).reshape(-1, 960):
+        mic.push(np.repeat(frame, 2).astype(np.int16)[np.newaxis], 2, 48_000)
+        time.sleep(0.001)
+    give_up_s = time.monotonic() + 10
+    while mic.time_s < until_s:
+        assert time.monotonic() < give_up_s
+        time.sleep(0.01)
+
+
+def test_a_second_of_the_microphone_becomes_a_take_and_may_stand_in_for_another() -> None:
+    app = _open()
+    session, mic = _session(app), app.session_state["words_live_microphone"]
+    quiet = np.zeros(24_000, np.float32)
+    _speak(mic, np.concatenate([quiet, _said("上一张"), quiet]))
+    # By the machine's clock all of it came just now: the word ended half a second ago.
+    began_s = time.time() - (mic.time_s - 0.5)
+    add_take(session, mic, TakeTime("上一张", began_s, 1.0, ""))  # type: ignore[arg-type]
+    assert session.problem is None  # type: ignore[attr-defined]
+    (first,) = session.samples.samples("上一张")  # type: ignore[attr-defined]
+    example = session.example(first)  # type: ignore[attr-defined]
+    assert len(example.audio) == 44_032
+    said = decode_audio(_wav(_said("上一张"), 48_000), rate_hz=44_100).samples
+    match = np.correlate(example.audio, said[11_025:33_075], "valid").max()
+    assert match > 0.9 * np.square(said[11_025:33_075]).sum()
+    add_take(session, mic, TakeTime("上一张", began_s, 1.0, first.id))  # type: ignore[arg-type]
+    (second,) = session.samples.samples("上一张")  # type: ignore[attr-defined]
+    assert second.id != first.id
+
+
+def test_a_take_while_the_microphone_was_off_says_how_much_was_missing() -> None:
+    app = _open("zh")
+    session, mic = _session(app), app.session_state["words_live_microphone"]
+    add_take(session, mic, TakeTime("上一张", time.time(), 1.0, ""))  # type: ignore[arg-type]
+    app.run()
+    assert any("1.0 秒" in error.value for error in app.error)
+    assert session.samples.samples() == ()  # type: ignore[attr-defined]
 
 
 def test_silence_gets_a_sentence_and_nothing_is_lost() -> None:

@@ -36,6 +36,18 @@ function icon(name, label, onclick, attributes = {}) {
   );
 }
 
+function waveform(path) {
+  const drawing = document.createElementNS(SVG, "svg");
+  drawing.setAttribute("viewBox", "0 0 60 20");
+  drawing.setAttribute("preserveAspectRatio", "none");
+  drawing.setAttribute("aria-hidden", "true");
+  drawing.setAttribute("class", "wave");
+  const line = document.createElementNS(SVG, "path");
+  line.setAttribute("d", path);
+  drawing.append(line);
+  return drawing;
+}
+
 // Samples live in the visitor's session, which a reload ends: the browser asks before.
 const ask = (event) => event.preventDefault();
 
@@ -58,14 +70,14 @@ export default function ({ parentElement, data: [data], setTriggerValue }) {
   const send = (kind, fields = {}) => {
     state.unheard.push({ serial: ++state.serial, kind, ...fields });
     // What was acted on is no longer chosen: the next key must not act on it again.
-    if (fields.tiles) state.chosen.clear();
+    if (fields.tiles && kind !== "play") state.chosen.clear();
     setTriggerValue("events", [...state.unheard]);
   };
   const chosenOf = (card) => card.tiles.map((tile) => tile.id).filter((id) => state.chosen.has(id));
 
   function drawHead(card, place) {
     const name = element("input", {
-      class: "name", value: card.name, maxlength: 200, "aria-label": words.name,
+      class: "name", value: card.name, readonly: card.fixed && "", maxlength: 200, "aria-label": words.name,
       "data-focus": `name ${card.id}`, spellcheck: "false",
     });
     const rename = () => {
@@ -80,10 +92,12 @@ export default function ({ parentElement, data: [data], setTriggerValue }) {
       icon(kind, `${label}: ${card.name}`, () => send(kind, { card: card.id }), {
         disabled: disabled && "", "data-focus": `${kind} ${card.id}`, class: kind,
       });
-    return element(
-      "div", { class: "head" }, name, element("span", { class: "count" }, card.count),
+    const order = card.fixed ? [] : [
       button("up", words.up, place === 0),
       button("down", words.down, place === data.cards.length - 1),
+    ];
+    return element(
+      "div", { class: "head" }, name, element("span", { class: "count" }, card.count), ...order,
       button("remove", words.remove_class),
       button("add", words.add),
     );
@@ -100,6 +114,7 @@ export default function ({ parentElement, data: [data], setTriggerValue }) {
       },
       element("img", { src: tile.src, alt: "", loading: "lazy", draggable: "false" }),
     );
+    if (tile.wave) made.prepend(waveform(tile.wave));
     if (tile.flag) made.append(element("span", { class: "flag", "aria-hidden": "true" }, "!"));
     made.onclick = (event) => {
       const ids = card.tiles.map((entry) => entry.id);
@@ -122,7 +137,7 @@ export default function ({ parentElement, data: [data], setTriggerValue }) {
         redraw();
       } else if (event.key.startsWith("Arrow")) {
         const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-        const all = [...made.parentElement.children];
+        const all = [...made.closest(".grid").querySelectorAll(".tile")];
         if (step) all[all.indexOf(made) + step]?.focus();
       }
     };
@@ -133,7 +148,17 @@ export default function ({ parentElement, data: [data], setTriggerValue }) {
       state.dragged = true;
     };
     made.ondragend = () => { state.dragged = false; };
-    return made;
+    if (!tile.playable) return made;
+    const play = element(
+      "button",
+      {
+        type: "button", class: "play", "data-focus": `play ${tile.id}`, title: words.play,
+        "aria-label": `${words.play}: ${card.name}, ${tile.title}`,
+        onclick: () => send("play", { tiles: [tile.id] }),
+      },
+      "▶",
+    );
+    return element("div", { class: "sound" }, made, play);
   }
 
   function drawFoot(card, redraw) {
@@ -176,7 +201,7 @@ export default function ({ parentElement, data: [data], setTriggerValue }) {
     const made = element("section", { class: card.target ? "card target" : "card", "aria-label": card.name });
     made.append(drawHead(card, place));
     if (card.tiles.length) {
-      made.append(element("div", { class: "grid" }, ...card.tiles.map((tile) => drawTile(card, tile, redraw))));
+      made.append(element("div", { class: words.play ? "grid sounds" : "grid" }, ...card.tiles.map((tile) => drawTile(card, tile, redraw))));
     } else {
       made.append(element(
         "button",
@@ -218,4 +243,12 @@ export default function ({ parentElement, data: [data], setTriggerValue }) {
     state.heard = data.heard;
   }
   redraw();
+  const played = data.played;
+  // A page that is opened anew does not say again what was played before.
+  if (played && state.played !== undefined && played.serial > state.played) {
+    state.sound?.pause();
+    state.sound = new Audio(played.url);
+    state.sound.play().catch(() => {}); // the browser may forbid sound; there is nothing to mend
+  }
+  state.played = played?.serial ?? 0;
 }
