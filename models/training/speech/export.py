@@ -14,7 +14,7 @@ from core.inference.flatbuffer import to_litert
 from core.inference.from_keras import network_from_keras
 from core.tfjs.model import Config, LayersModel, Origin
 from core.tfjs.write_layers import LayersOptions, layers_model_files
-from models.training.speech.labels import LABELS, UNKNOWN
+from models.training.speech.labels import LABELS
 from models.training.speech.network import ARCHITECTURES, Convolution
 from models.training.speech.spectra import BINS, FRAMES
 
@@ -165,7 +165,6 @@ def export(
     thresholds: Mapping[str, float],
     golden: NDArray[np.float32],
     facts: Mapping[str, Any],
-    unknown_shift: float = 0.0,
 ) -> None:
     """Write the model's files.
 
@@ -183,14 +182,10 @@ def export(
         Inputs whose outputs are kept with the model.
     facts : mapping
         More for ``metadata.json``.
-    unknown_shift : float
-        Added to the logit of unknown words.
     """
     from core.inference.litert import LiteRtModel
 
     plain = folded(network, weights)
-    plain["dense_2/bias"] = plain["dense_2/bias"].copy()
-    plain["dense_2/bias"][UNKNOWN] += unknown_shift
     model = LayersModel(
         topology=topology(network),
         weights=plain,

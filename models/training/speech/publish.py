@@ -78,7 +78,6 @@ def publish(work: Path, data: Path, folder: Path, *, run: Path) -> None:
             thresholds=thresholds,
             golden=golden,
             facts={},
-            unknown_shift=recipe.UNKNOWN_SHIFT,
         )
 
     write(dict.fromkeys(TARGETS, 0.9))
