@@ -1,8 +1,8 @@
 """Live listening as visitors meet it: how late words come, many at once, and what stays behind.
 
-    .venv/bin/python -m benchmarks.live [one] [five] [streams] [cycles] [--plot FILE.html]
+    .venv/bin/python -m benchmarks.live [one] [five] [streams] [peers] [cycles] [--plot FILE.html]
 
-Without names all four run, about ten minutes. The sound is words of synthetic voices whose ends
+Without names all run, about fifteen minutes. The sound is words of synthetic voices whose ends
 are known, played by the fake microphone of real Chromium; Chromium runs on the same cores as the
 server. Event and tile are counted from the arrival of the frame that holds a word's end, all by
 one clock. Linux only.
@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.live_cycles import cycles
+from benchmarks.live_peers import peers
 from benchmarks.live_sound import RATE_HZ, Script, find, marker_starts, script
 from benchmarks.live_table import print_table
 from benchmarks.live_visit import (
@@ -240,7 +241,7 @@ def _streams(said: Script) -> None:
 def main() -> None:
     """Measure what was asked for and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    names = ("one", "five", "streams", "cycles")
+    names = ("one", "five", "streams", "peers", "cycles")
     parser.add_argument("rows", nargs="*", help=f"of {', '.join(names)}; all when left out")
     parser.add_argument("--plot", type=Path, default=Path(tempfile.gettempdir()) / "live.html")
     options = parser.parse_args()
@@ -257,6 +258,7 @@ def main() -> None:
                 f"{FEW} listeners in Chromium at once", FEW, MANY_S, said, folder
             ),
             "streams": lambda: _streams(said),
+            "peers": lambda: peers(said),
             "cycles": lambda: cycles(said, folder, options.plot),
         }
         for row in options.rows or names:

@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 
 from benchmarks.live_sound import Script
-from benchmarks.live_table import print_table
+from benchmarks.live_table import print_table, spark
 from benchmarks.live_visit import Listener, chromium, frames_and_events, holdings, open_listener
 from tests.browser.server import Server
 
 __all__ = ["cycles"]
 
 CYCLES, HEARD_S = 100, 1.0
-_BARS = "▁▂▃▄▅▆▇█"
 
 
 def cycles(said: Script, folder: Path, plot: Path) -> None:
@@ -57,7 +56,7 @@ def cycles(said: Script, folder: Path, plot: Path) -> None:
                 f"{memory_mb[0]:.0f}; {memory_mb[-1]:.0f} MB",
             ),
             ("memory, in the second half", f"{100 * slope[0] / 100:+.3f} MB a cycle"),
-            ("memory over the cycles", _spark(memory_mb)),
+            ("memory over the cycles", spark(memory_mb)),
             ("plot", f"{plot}"),
             ("errors in the server's log", "yes" if failed else "none"),
         ],
@@ -81,12 +80,6 @@ def _pair(first: dict[str, Any], last: dict[str, Any], what: str) -> str:
 
 def _names(counted: Counter[str]) -> str:
     return ", ".join(f"{count} {name}" for name, count in counted.items()) or "none"
-
-
-def _spark(values: list[float]) -> str:
-    low, high = min(values), max(max(values), min(values) + 10)
-    bars = "".join(_BARS[round(7 * (value - low) / (high - low))] for value in values)
-    return f"{bars} ({low:.0f} to {high:.0f} MB)"
 
 
 def _draw(memory_mb: list[float], plot: Path) -> None:

@@ -75,7 +75,6 @@ def _holdings(loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
         "peers_open": sum(peer.connectionState != "closed" for peer in list(_peers)),
         "peers": len(_peers),
         "rss": int(statm[1]) * os.sysconf("SC_PAGE_SIZE"),
-        "objects": len(gc.get_objects()),
     }
 
 

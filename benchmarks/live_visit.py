@@ -133,13 +133,33 @@ class Listener:
         return frame.get_by_role("button", name=re.compile(name, re.IGNORECASE))
 
 
-def open_listener(browser: Browser, server: Server, *, hear: bool = False) -> Listener:
-    """Open the live page; with `hear` it notes its own sound too, which costs it some time."""
-    context = browser.new_context(locale="en-GB", viewport={"width": 1280, "height": 900})
-    page = context.new_page()
+def open_listener(
+    browser: Browser,
+    server: Server,
+    *,
+    hear: bool = False,
+    script: str = "",
+    page: Page | None = None,
+) -> Listener:
+    """Open the live page.
+
+    Parameters
+    ----------
+    browser : Browser
+    server : Server
+    hear : bool, optional
+        Let the page note its own sound too, which costs it some time.
+    script : str, optional
+        Runs in the page and its frames before they do.
+    page : Page, optional
+        Where to open it; a new visitor's page when left out.
+    """
+    if page is None:
+        context = browser.new_context(locale="en-GB", viewport={"width": 1280, "height": 900})
+        page = context.new_page()
     page.set_default_timeout(90_000)
-    if hear:
-        page.add_init_script(_WATCH_MARKERS)
+    for text in filter(None, (_WATCH_MARKERS if hear else "", script)):
+        page.add_init_script(text)
     page.goto(f"{server.url}/recognise_speech")
     page.get_by_role("radio", name="Live").click()
     page.locator(".tile").first.wait_for()

@@ -151,7 +151,8 @@ def _figures(mic: Microphone, heard: list[Heard]) -> None:
             "connections": f"{status.connections}",
         }
         lines = [f"| {t(f'live.{name}')} | {value} |" for name, value in rows.items()]
-        st.markdown("\n".join(["| | |", "| :-- | --: |", *lines]))
+        head = f"| {t('live.figure')} | {t('live.now')} |"
+        st.markdown("\n".join([head, "| :-- | --: |", *lines]))
 
 
 def _log_buttons(mic: Microphone) -> None:
