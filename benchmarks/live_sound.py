@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from core.audio import decode_audio
 
-__all__ = ["RATE_HZ", "SaidWord", "Script", "find", "script"]
+__all__ = ["RATE_HZ", "SaidWord", "Script", "find", "marker", "script"]
 
 RATE_HZ = 48_000
 MARKER_PEAK = 0.8
@@ -74,7 +74,7 @@ def script() -> Script:
     The pauses vary, so that the words end anywhere between two steps of the recogniser.
     """
     rng = np.random.default_rng(7)
-    parts = [_marker(), np.zeros(round(_LEAD_S * RATE_HZ), np.float32)]
+    parts = [marker(), np.zeros(round(_LEAD_S * RATE_HZ), np.float32)]
     words = []
     for name in _WORDS:
         for word, samples in _cut(name):
@@ -88,7 +88,7 @@ def script() -> Script:
     return Script(said + noise, tuple(words))
 
 
-def _marker() -> NDArray[np.float32]:
+def marker() -> NDArray[np.float32]:
     """Return a short whistle, far louder than the words."""
     time_s = np.arange(round(_MARKER_S * RATE_HZ)) / RATE_HZ
     return (MARKER_PEAK * np.sin(2 * np.pi * 2500 * time_s)).astype(np.float32)

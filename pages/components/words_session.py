@@ -13,7 +13,7 @@ from core.audio.decode import decode_audio
 from core.datasets.labels import clean_label
 from core.datasets.project import is_project, open_project
 from core.datasets.samples import Sample, SampleSet
-from core.errors import AudioError, Note, TeachdeckError
+from core.errors import AudioError, Note, TeachdeckError, UsageError
 from core.speech import ScoreTrack, SpeechModel, load_model
 from core.speech.examples import Example
 from core.speech.exports import Export
@@ -27,6 +27,7 @@ from core.speech.word_samples import example_of, sample_of
 from pages.components import cached
 from pages.components.i18n import t
 from pages.components.mic import microphone_of
+from pages.components.microphone import RATE_HZ
 from pages.components.take_pictures import TakePictures
 
 __all__ = ["MIC_KEY", "WordsSession", "shown_label", "words_session"]
@@ -61,6 +62,8 @@ class WordsSession:
     def __init__(self) -> None:
         self.samples = SampleSet()
         self.base, self.trunk = _base(), _trunk()
+        # None until another was chosen.
+        self.base_id: str | None = None
         self.front_end = listening_front_end(self.base)
         self.features = TakeFeatures()
         self.problem: TeachdeckError | None = None
@@ -84,6 +87,24 @@ class WordsSession:
         self._seen = -1
         self._known: dict[str, Example] = {}
         self._checked: dict[str, tuple[Note, ...]] = {}
+
+    def use_base(self, base: SpeechModel, base_id: str) -> None:
+        """Teach on another base model from now on; the takes stay.
+
+        Raises
+        ------
+        TeachdeckError
+            If it cannot be one; everything stays as it was.
+        """
+        front_end = listening_front_end(base)
+        if front_end.rate_hz != RATE_HZ:
+            raise UsageError("words.base_rate", rate_hz=front_end.rate_hz, expected_hz=RATE_HZ)
+        trunk = WordTrunk.of(base)
+        self.base, self.trunk, self.front_end, self.base_id = base, trunk, front_end, base_id
+        self.features.clear()
+        self._known.clear()
+        self.pictures = TakePictures()
+        self._seen = -1
 
     # Takes.
 

@@ -8,6 +8,7 @@ from core.errors import Note
 from core.speech.train_words import TfjsSettings
 from pages.components import cached, charts
 from pages.components.i18n import error_text, escape_markdown, t
+from pages.components.words_base import choose_base
 from pages.components.words_charts import loss_curves
 from pages.components.words_session import WordsSession, shown_label
 
@@ -27,6 +28,7 @@ def show_training(words: WordsSession) -> None:
         key="words_preset",
         width="stretch",
     )
+    choose_base(words)
     if preset == "tfjs":
         cached.keras_worker().warm()
         _show_tfjs(words)

@@ -6,11 +6,16 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from core.audio import encode_wav
 from tests.browser.server import Server
 
 if TYPE_CHECKING:
@@ -125,3 +130,26 @@ def visitor_with(visitor_on: Callable[..., Visit], server: Server) -> Callable[.
 @pytest.fixture
 def visit(visitor_with: Callable[..., Visit]) -> Visit:
     return visitor_with()
+
+
+@pytest.fixture
+def speaking(
+    browser: Browser, server: Server, tmp_path: Path
+) -> Callable[[NDArray[np.float32]], object]:
+    """Return a context of a visit whose microphone plays a sound, 48 kHz, over and over."""
+
+    @contextmanager
+    def begin(samples: NDArray[np.float32]) -> Iterator[Visit]:
+        path = tmp_path / "said.wav"
+        path.write_bytes(encode_wav(samples, rate_hz=48_000))
+        arguments = [*CHROMIUM_ARGUMENTS, f"--use-file-for-fake-audio-capture={path}"]
+        chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+        started = browser.browser_type.launch(executable_path=chromium, args=arguments)
+        visit = Visit(started, server)
+        try:
+            yield visit
+        finally:
+            visit.close()
+            started.close()
+
+    return begin

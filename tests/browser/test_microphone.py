@@ -3,53 +3,26 @@
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from core.audio import decode_audio, encode_wav
+from core.audio import decode_audio
 from pages.components.sounds import sample_sounds
-from tests.browser.conftest import CHROMIUM_ARGUMENTS, Visit
+from tests.browser.conftest import Visit
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
-    from tests.browser.server import Server
 
 pytestmark = pytest.mark.browser
 
 RATE_HZ = 48_000
 DIGITS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
-
-
-@pytest.fixture
-def speaking(
-    browser: Browser, server: Server, tmp_path: Path
-) -> Callable[[NDArray[np.float32]], object]:
-    """Return a context of a visit whose microphone plays a sound over and over."""
-
-    @contextmanager
-    def begin(samples: NDArray[np.float32]) -> Iterator[Visit]:
-        path = tmp_path / "said.wav"
-        path.write_bytes(encode_wav(samples, rate_hz=RATE_HZ))
-        arguments = [*CHROMIUM_ARGUMENTS, f"--use-file-for-fake-audio-capture={path}"]
-        chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-        started = browser.browser_type.launch(executable_path=chromium, args=arguments)
-        visit = Visit(started, server)
-        try:
-            yield visit
-        finally:
-            visit.close()
-            started.close()
-
-    return begin
 
 
 def _sample(name: str) -> NDArray[np.float32]:

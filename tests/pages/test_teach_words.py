@@ -6,6 +6,7 @@ import io
 import time
 import wave
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.audio import decode_audio
+from core.errors import TeachdeckError
 from core.speech import SpeechModel
 from core.speech.examples import read_examples, write_examples
 from pages.components import words_recording
@@ -167,3 +169,15 @@ def test_a_wrong_file_is_refused_in_the_visitors_language() -> None:
     _session(app).bring("x.bin", b"hello")  # type: ignore[attr-defined]
     app.run()
     assert any("data.bin" in error.value for error in app.error)
+
+
+def test_a_base_of_another_rate_is_refused_and_everything_stays() -> None:
+    app = _open()
+    session = _session(app)
+    base = session.base  # type: ignore[attr-defined]
+    front_end = replace(base.front_end, rate_hz=16_000)
+    with pytest.raises(TeachdeckError, match="16000 Hz"):
+        session.use_base(replace(base, front_end=front_end), "other")  # type: ignore[attr-defined]
+    assert session.base is base  # type: ignore[attr-defined]
+    session.use_base(base, "same")  # type: ignore[attr-defined]
+    assert session.base_id == "same"  # type: ignore[attr-defined]
