@@ -5,7 +5,7 @@ import streamlit as st
 from pages.components.decisions import choose_mode
 from pages.components.errors import page
 from pages.components.i18n import t
-from pages.components.show_words import choose_words
+from pages.components.show_words import choose_words, lead_text
 from pages.components.slide_decks import choose_deck
 from pages.components.slideshow_live import show_slideshow
 from pages.components.speech_models import pick_speech_model
@@ -15,13 +15,14 @@ from pages.components.speech_models import pick_speech_model
 def draw() -> None:
     """Draw the page: the slide large, what steers it beside."""
     st.title(t("show.title"), anchor=False)
-    st.markdown(t("show.lead"))
+    lead = st.empty()
     stage, side = st.columns([7, 3], gap="large")
     with side:
         controls = st.container()
         deck = choose_deck()
         model = pick_speech_model()
         table = choose_words(model.words)
+        lead.markdown(lead_text(table, model.words))
         mode = choose_mode(model)
         wrap = st.toggle(
             t("show.wrap"), key="show_wrap", help=t("show.wrap_help"), persist_state="session"

@@ -12,7 +12,7 @@ from core.slideshow import ARTICLE_WORDS, ENGLISH_WORDS, Action, Command, comman
 from pages.components import cached
 from pages.components.i18n import error_text, escape_markdown, t
 
-__all__ = ["choose_words"]
+__all__ = ["choose_words", "lead_text"]
 
 _PRESETS: Mapping[str, Mapping[str, Command]] = {"english": ENGLISH_WORDS, "article": ARTICLE_WORDS}
 _TABLE = "show_table"
@@ -53,6 +53,26 @@ def choose_words(known: Sequence[str]) -> Mapping[str, Command]:
     if strange:
         st.caption(t("show.strange", words=escape_markdown(", ".join(strange[:8]))))
     return table
+
+
+def lead_text(table: Mapping[str, Command], known: Sequence[str]) -> str:
+    """Return the sentence of the page, with the words that turn slides now.
+
+    Parameters
+    ----------
+    table : mapping of str to Command
+    known : sequence of str
+        The words of the model.
+    """
+
+    def word_of(action: Action) -> str:
+        found = (word for word, command in table.items() if command.action is action)
+        return next((word for word in found if word in known), "")
+
+    following, preceding = word_of(Action.NEXT), word_of(Action.PREVIOUS)
+    if not following or not preceding:
+        return t("show.lead_none")
+    return t("show.lead", next=escape_markdown(following), previous=escape_markdown(preceding))
 
 
 def _take(name: str) -> None:
