@@ -14,11 +14,11 @@ __all__ = ["TASKS", "WARM_UPS", "Report", "Stopped", "load_arrays", "save_arrays
 Report = Callable[[dict[str, Any]], None]
 Stopped = Callable[[], bool]
 
-WARM_UPS: dict[str, str] = {
-    "keras": "core.train_head:warm_up",
-    "scores": "core.linear_model:warm_up",
+WARM_UPS: dict[str, tuple[str, ...]] = {
+    "keras": ("core.train_head:warm_up", "core.train_words:warm_up"),
+    "scores": ("core.linear_model:warm_up",),
 }
-"""Kind of process -> "module:function", called without arguments before the first job."""
+"""Kind of process -> "module:function"s, called without arguments before the first job."""
 
 TASKS: dict[str, str] = {
     "held_out_logits": "core.linear_model:held_out_logits_task",

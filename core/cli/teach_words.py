@@ -15,6 +15,7 @@ import numpy as np
 from core.cli.progress import show_bytes
 from core.errors import Note, UsageError
 from core.speech.examples import Example
+from core.speech.exports import ExportOptions, export_words
 from core.speech.labels import is_noise, word_indices
 from core.speech.model import SpeechModel
 from core.speech.store import load_model
@@ -23,7 +24,6 @@ from core.speech.train_words import TfjsSettings, teach_as_tfjs
 from core.speech.trunk import WordTrunk, listening_front_end
 from core.speech.word_files import read_word_folder
 from core.speech.word_head import HEADS
-from core.speech.word_model import save_word_model
 
 __all__ = ["add_arguments", "run"]
 
@@ -102,7 +102,9 @@ def run(arguments: argparse.Namespace) -> int:
     document = _document(taught, learned, rest, base, drawn=arguments.takes is not None)
     document["seconds"] = round(time.monotonic() - start_s, 3)
     if arguments.out is not None:
-        arguments.out.write_bytes(save_word_model(taught.model, name=arguments.out.stem))
+        options = ExportOptions(name=arguments.out.stem)
+        export = export_words(taught.model, "tfjs", options=options)
+        arguments.out.write_bytes(export.zip_bytes())
     if document["accuracy"] is None:
         notes.append(Note("words.note_no_take_left"))
     for note in (*found.notes, *notes, *taught.notes):

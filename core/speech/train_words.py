@@ -186,8 +186,7 @@ def start_tfjs_training(
         "trunk_bias": dense.weights["bias"],
     }
     if weights is not None and weights.labels == windows.labels:
-        head = weights.network.node("NewHeadDense/linear")
-        arrays |= {"kernel": head.weights["kernel"], "bias": head.weights["bias"]}
+        arrays |= _head_of(weights, units=dense.weights["kernel"].shape[1])
     request = {
         "classes": len(windows.labels),
         "epochs": settings.epochs,
@@ -246,6 +245,14 @@ def teach_as_tfjs(
     noted = () if any(is_noise(label) for label in model.labels) else ("words.note_no_noise",)
     notes = tuple(Note(code) for code in noted)
     return TaughtWords(model, None, time.monotonic() - start_s, notes)
+
+
+def _head_of(model: SpeechModel, *, units: int) -> dict[str, NDArray[Any]]:
+    """Return the weights of a model's last dense layer, if it reads what the new head will."""
+    dense = [node for node in model.network.nodes if node.op == "dense"]
+    if not dense or dense[-1].weights["kernel"].shape[0] != units:
+        return {}
+    return {name: dense[-1].weights[name] for name in ("kernel", "bias")}
 
 
 def _dense_before(network: Network, named: str) -> Any:

@@ -11,7 +11,7 @@ import streamlit as st
 
 from core.audio.decode import decode_audio
 from core.datasets.labels import clean_label
-from core.datasets.project import is_project, open_project
+from core.datasets.project import is_project
 from core.datasets.samples import Sample, SampleSet
 from core.errors import AudioError, Note, TeachdeckError, UsageError
 from core.speech import ScoreTrack, SpeechModel, load_model
@@ -23,6 +23,7 @@ from core.speech.teach import WordScore, teach_words
 from core.speech.train_words import TfjsSettings, TfjsTraining, start_tfjs_training
 from core.speech.trunk import TakeFeatures, WordTrunk, listening_front_end
 from core.speech.word_files import read_words
+from core.speech.word_projects import WordProject, open_word_project
 from core.speech.word_samples import example_of, sample_of
 from pages.components import cached
 from pages.components.i18n import t
@@ -198,12 +199,7 @@ class WordsSession:
 
         def act() -> None:
             if is_project(content):
-                project = open_project(content, name=name, kind="words")
-                given = [
-                    sample_of(example_of(sample, self.front_end), name=sample.name)
-                    for sample in project.samples.samples
-                ]
-                self.samples.replace_all(project.samples.classes, given)
+                self._open(open_word_project(content, name=name))
                 return
             found = read_words(content, self.front_end, name=name)
             given = [sample_of(example) for example in found.examples]
@@ -215,6 +211,23 @@ class WordsSession:
             self.notes, self.skipped = list(found.notes), found.skipped
 
         self.change(act)
+
+    def project(self) -> WordProject:
+        """Return all that is taught here, as a project file keeps it."""
+        settings = {"preset": "tfjs" if self.trained_as_tfjs else "few"}
+        results = {} if self.score is None else {"accuracy": self.score.accuracy}
+        return WordProject(self.samples.snapshot(), self.model, settings, results)
+
+    def _open(self, project: WordProject) -> None:
+        given = [
+            sample_of(example_of(sample, self.front_end), name=sample.name)
+            for sample in project.samples.samples
+        ]
+        self.samples.replace_all(project.samples.classes, given)
+        # Scores and doubts follow from the takes; the model is the one that was saved.
+        self.follow()
+        if project.model is not None:
+            self.use(project.model, as_tfjs=project.settings.get("preset") == "tfjs")
 
     def checks(self, sample: Sample) -> tuple[Note, ...]:
         """Return what may be wrong with a take."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core.datasets.project import Project, save_project
 from core.speech import SpeechModel
 from core.speech.examples import write_examples
 from core.speech.exports import FORMATS, ExportOptions, export_words
+from core.speech.word_projects import save_word_project
 from core.speech.word_samples import flac_zip
 from pages.components.i18n import t
 from pages.components.words_session import WordsSession
@@ -37,7 +37,7 @@ def show_take_away(words: WordsSession) -> None:
         )
         st.download_button(
             t("wordspage.take_project"),
-            lambda: save_project(Project("words", words.samples.snapshot())),
+            lambda: save_word_project(words.project()),
             file_name="words-project.zip",
             mime=_ZIP,
             key="words_take_project",

@@ -17,6 +17,7 @@ from core.audio import decode_audio
 from core.errors import TeachdeckError
 from core.speech import SpeechModel
 from core.speech.examples import read_examples, write_examples
+from core.speech.word_projects import save_word_project
 from pages.components import words_recording
 from pages.components.mic import microphone_of
 from pages.components.microphone import Microphone
@@ -67,6 +68,21 @@ def test_one_click_teaches_the_demo_words_and_judges_them(language: str, accurac
     assert isinstance(model, SpeechModel)
     assert model.words == ("上一张", "下一张")
     assert any("上一张" in text.value and "下一张" in text.value for text in app.markdown)
+
+
+def test_a_project_brings_back_the_model_that_was_taught_with_its_thresholds() -> None:
+    app = _open()
+    app.button(key="words_demo").click().run()
+    session = _session(app)
+    session.set_thresholds({"上一张": 0.91})  # type: ignore[attr-defined]
+    project = save_word_project(session.project())  # type: ignore[attr-defined]
+    other = _open()
+    _session(other).bring("words-project.zip", project)  # type: ignore[attr-defined]
+    other.run()
+    assert not other.exception
+    assert _session(other).problem is None  # type: ignore[attr-defined]
+    assert other.session_state["taught_words"].thresholds["上一张"] == 0.91
+    assert _session(other).score is not None  # type: ignore[attr-defined]
 
 
 def test_a_take_that_is_recorded_teaches_and_is_gone_with_all_recordings() -> None:

@@ -2,6 +2,7 @@ import dataclasses
 import io
 import json
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,13 @@ from core.errors import TeachdeckError, UsageError
 from core.speech import SpeechModel, load_model, read_speech_model
 from core.speech.decide import SmoothMode, decide
 from core.speech.examples import Example, write_examples
+from core.speech.exports import export_words
 from core.speech.scorer import score_sound
 from core.speech.teach import WordTeacher, score_words, teach_words
 from core.speech.train_words import TfjsSettings, teach_as_tfjs
 from core.speech.trunk import TakeFeatures, WordTrunk, listening_front_end
 from core.speech.word_files import read_words
-from core.speech.word_model import save_word_model
+from core.worker import KerasWorker
 
 DEMO = Path(__file__).parents[3] / "models" / "demo_sets" / "words_zh.zip"
 SPEECH = DEMO.parent / "speech"
@@ -112,7 +114,7 @@ def test_a_saved_model_answers_the_same_when_it_is_read_back(
     base: SpeechModel, takes: tuple[Example, ...], kept: TakeFeatures
 ) -> None:
     model = teach_words(takes, base, kept=kept, scored=False).model
-    read = read_speech_model(save_word_model(model, name="mine"))
+    read = read_speech_model(export_words(model, "tfjs").content)
     windows = np.stack([take.spectrogram for take in takes])[..., np.newaxis]
     assert read.labels == model.labels
     assert read.front_end == model.front_end
@@ -236,18 +238,68 @@ def test_a_file_that_holds_no_words_is_refused(base: SpeechModel, content: bytes
         read_words(content, base.front_end, name="x.bin")
 
 
+@pytest.fixture(scope="module")
+def keras() -> Iterator[KerasWorker]:
+    with KerasWorker() as worker:
+        yield worker
+
+
 @pytest.mark.slow
 def test_the_preset_as_in_tfjs_trains_with_curves_and_tunes(
-    base: SpeechModel, takes: tuple[Example, ...]
+    base: SpeechModel, takes: tuple[Example, ...], keras: KerasWorker
 ) -> None:
     updates: list[dict[str, object]] = []
     settings = TfjsSettings(epochs=6, fine_tuning_epochs=2, validation_split=0.25)
-    taught = teach_as_tfjs(takes, base, settings, progress=updates.append)
+    taught = teach_as_tfjs(takes, base, settings, worker=keras, progress=updates.append)
     assert [update["epoch"] for update in updates] == list(range(1, 9))
     assert float(str(updates[-1]["loss"])) < float(str(updates[0]["loss"]))
     assert "val_accuracy" in updates[-1]
     assert taught.model.labels == (NOISE, "_unknown_", "上一张", "下一张")
     windows = np.stack([take.spectrogram for take in takes])[..., np.newaxis]
     assert np.isfinite(taught.model.run(windows).scores).all()
-    read = read_speech_model(save_word_model(taught.model))
+    read = read_speech_model(export_words(taught.model, "tfjs").content)
     assert np.abs(read.run(windows).scores - taught.model.run(windows).scores).max() < 1e-5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tuned", [0, 2], ids=["head", "head and layer before"])
+def test_the_preset_goes_down_the_slope_of_the_cross_entropy(
+    keras: KerasWorker, tuned: int
+) -> None:
+    generator = np.random.default_rng(0)
+    wanted = np.arange(12) % 3
+    given = {
+        "features": generator.normal(size=(12, 5)).astype(np.float32),
+        "trunk_kernel": generator.normal(size=(5, 4)).astype(np.float32),
+        "trunk_bias": generator.normal(size=4).astype(np.float32),
+        "kernel": generator.normal(size=(4, 3)).astype(np.float32),
+        "bias": np.zeros(3, np.float32),
+    }
+    request = {
+        "classes": 3,
+        "epochs": 3,
+        "fine_tuning_epochs": tuned,
+        "batch_size": 12,
+        "learning_rate": 0.1,
+        "validation_split": 0.0,
+        "relu": True,
+        "seed": 0,
+    }
+    arrays = {**given, "targets": wanted, "takes": np.arange(12)}
+    answer, made = keras.submit("train_words", request, arrays).result(300)
+    assert answer["epochs"] == 3 + tuned
+    expected = {name: values.astype(np.float64) for name, values in given.items()}
+    for epoch in range(3 + tuned):
+        before = expected["features"] @ expected["trunk_kernel"] + expected["trunk_bias"]
+        hidden = np.maximum(before, 0)
+        scores = np.exp(hidden @ expected["kernel"] + expected["bias"])
+        slope = (scores / scores.sum(axis=1, keepdims=True) - np.eye(3)[wanted]) / 12
+        below = (slope @ expected["kernel"].T) * (before > 0)
+        expected["kernel"] -= 0.1 * hidden.T @ slope
+        expected["bias"] -= 0.1 * slope.sum(axis=0)
+        if epoch >= 3:
+            expected["trunk_kernel"] -= 0.1 * expected["features"].T @ below
+            expected["trunk_bias"] -= 0.1 * below.sum(axis=0)
+    assert ("trunk_kernel" in made) == (tuned > 0)
+    for name, values in made.items():
+        assert np.abs(values - expected[name]).max() < 1e-5, name
