@@ -26,7 +26,7 @@ from core.speech.model import SpeechModel
 from core.speech.store import load_model
 from core.speech.takes import example_from_audio
 from core.speech.trunk import TakeFeatures, WordTrunk, listening_front_end
-from core.speech.word_head import fit_head
+from core.speech.word_head import Moments, fit_head
 
 __all__ = ["TaughtWords", "WordScore", "WordTeacher", "score_words", "teach_words"]
 
@@ -35,6 +35,11 @@ _MOST_FOLDS = 30
 # Confidence that unseen takes cannot show: probabilities stay below about 0.999.
 _LEAST_TEMPERATURE = 1.0
 _THRESHOLD = 0.7
+# Where on the way from other speech to a word the word begins. Half-way is what a discriminant
+# does; other people's words then pass for other speech: measured on eight Arabic words, taught by
+# one speaker and said by others, 28 % of them. At 0.35 it is 8 %, and what is heard in real other
+# words at the usual threshold rises from 2.4 to 4.6 % of the windows.
+_WORD_BEGINS = 0.35
 
 Take = Example | NDArray[np.floating] | bytes | str
 
@@ -139,7 +144,7 @@ def teach_words(
     if scored and _words_with_two(targets).all():
         score = _score(features, targets, labels, examples, other, head=head, seed=seed)
     scale = _scale(features)
-    kernel, bias = _fit(features, targets, labels, other, scale, head)
+    kernel, bias = _head(_moments(features, targets, labels, other, scale), labels, head)
     temperature = score.temperature if score is not None else _unknown_temperature(len(labels))
     kernel = kernel * scale[:, np.newaxis] / temperature
     thresholds = {labels[at]: _THRESHOLD for at in word_indices(labels)}
@@ -200,20 +205,51 @@ def _targets(
     return labels, np.array([labels.index(example.label) for example in examples], np.int64)
 
 
-def _fit(
+def _moments(
     features: NDArray[np.float32],
     targets: NDArray[np.int64],
     labels: tuple[str, ...],
     other: NDArray[np.float32] | None,
     scale: NDArray[np.float64],
-    head: str,
+    *,
+    without: NDArray[np.bool_] | None = None,
+    known: Sequence[Moments] | None = None,
+) -> list[Moments]:
+    """Return what a head needs to know of each class, in scaled features.
+
+    Of the takes in `without` nothing is learned; a class that has none of them is as in `known`.
+    """
+    found = []
+    for at, label in enumerate(labels):
+        own = targets == at
+        if known is not None and without is not None and not (own & without).any():
+            found.append(known[at])
+            continue
+        rows = features[own if without is None else own & ~without]
+        rows = rows.reshape(-1, features.shape[-1])
+        if other is not None and label == UNKNOWN_TAG:
+            rows = np.concatenate([rows, other])
+        found.append(Moments.of(rows * scale))
+    return found
+
+
+def _head(
+    moments: Sequence[Moments], labels: tuple[str, ...], kind: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Fit a head to scaled features."""
-    more = {}
-    if other is not None:
-        more[labels.index(UNKNOWN_TAG)] = (other * scale).astype(np.float32)
-    scaled = (features * scale).astype(np.float32)
-    return fit_head(scaled, targets, len(labels), head, more)
+    """Fit a head, and let words begin nearer to other speech."""
+    kernel, bias = fit_head(moments, kind)
+    words = word_indices(labels)
+    if UNKNOWN_TAG in labels and words:
+        unknown = labels.index(UNKNOWN_TAG)
+        logits = np.stack([one.mean for one in moments]) @ kernel + bias
+        # From the mean of one class to that of another, logits change by the squared distance.
+        distances = [
+            logits[at, at] - logits[at, unknown] + logits[unknown, unknown] - logits[unknown, at]
+            for at in words
+        ]
+        bias = bias.copy()
+        bias[unknown] -= (0.5 - _WORD_BEGINS) * float(np.mean(distances))
+    return kernel, bias
 
 
 def _words_with_two(targets: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -256,12 +292,15 @@ def _score(
     known = np.flatnonzero(_words_with_two(targets))
     scale = _scale(features)
     logits = np.full((len(targets), len(labels)), np.nan, np.float32)
+    whole = _moments(features, targets, labels, other, scale)
     for fold in np.unique(folds[known]):
-        learned = folds != fold
-        held = np.flatnonzero((folds == fold) & _words_with_two(targets))
-        if len(np.unique(targets[learned])) < len(np.unique(targets)):
+        hidden = folds == fold
+        held = np.flatnonzero(hidden & _words_with_two(targets))
+        if len(np.unique(targets[~hidden])) < len(np.unique(targets)):
             continue
-        kernel, bias = _fit(features[learned], targets[learned], labels, other, scale, head)
+        # Most folds take from one word: what is known of the others stays.
+        learned = _moments(features, targets, labels, other, scale, without=hidden, known=whole)
+        kernel, bias = _head(learned, labels, head)
         logits[held] = (features[held, 0] * scale) @ kernel + bias
     judged = np.flatnonzero(np.isfinite(logits).all(axis=1))
     if len(judged) == 0:

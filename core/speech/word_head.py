@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import UsageError
 
-__all__ = ["HEADS", "discriminant_head", "fit_head", "prototype_head"]
+__all__ = ["HEADS", "Moments", "discriminant_head", "fit_head", "prototype_head"]
 
 _SHRINKAGE = 0.3
 _LEAST_SPREAD = 1e-6
@@ -17,25 +18,37 @@ _LEAST_SPREAD = 1e-6
 Head = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
-def fit_head(
-    features: NDArray[np.float32],
-    targets: NDArray[np.int64],
-    classes: int,
-    kind: str,
-    more: Mapping[int, NDArray[np.float32]] | None = None,
-) -> Head:
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """What a head needs to know of a class.
+
+    Attributes
+    ----------
+    mean : ndarray of float64, shape (units,)
+    spread : ndarray of float64, shape (units, units)
+        Covariance.
+    """
+
+    mean: NDArray[np.float64]
+    spread: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, features: NDArray[np.floating]) -> Moments:
+        """Return the moments of features [n, units]."""
+        rows = np.asarray(features, np.float64)
+        mean = rows.mean(axis=0)
+        rest = rows - mean
+        return cls(mean, rest.T @ rest / len(rest))
+
+
+def fit_head(moments: Sequence[Moments], kind: str) -> Head:
     """Return kernel and bias of a linear head.
 
     Parameters
     ----------
-    features : ndarray of float32, shape (takes, copies, units)
-        Of each take and its varied copies.
-    targets : ndarray of int, shape (takes,)
-    classes : int
-        Each of them has a take, or features in `more`.
+    moments : sequence of Moments
+        Of the features of each class, of takes and their varied copies.
     kind : {"linear", "prototype"}
-    more : mapping of int to ndarray of float32, shape (n, units), optional
-        Further features of some classes, such as of other speech.
 
     Returns
     -------
@@ -49,17 +62,10 @@ def fit_head(
     """
     if kind not in HEADS:
         raise UsageError("words.head", head=kind[:40], known=", ".join(HEADS))
-    units = features.shape[-1]
-    groups = []
-    for at in range(classes):
-        parts = [features[targets == at].reshape(-1, units)]
-        if more is not None and at in more:
-            parts.append(more[at])
-        groups.append(np.concatenate(parts).astype(np.float64))
-    return HEADS[kind](groups)
+    return HEADS[kind](moments)
 
 
-def discriminant_head(groups: Sequence[NDArray[np.float64]]) -> Head:
+def discriminant_head(moments: Sequence[Moments]) -> Head:
     """Return a linear discriminant whose covariance is shrunk towards a multiple of identity.
 
     The spread within the words, over takes and their copies, is pooled, so that few takes of each
@@ -68,41 +74,40 @@ def discriminant_head(groups: Sequence[NDArray[np.float64]]) -> Head:
 
     Parameters
     ----------
-    groups : sequence of ndarray of float64, shape (n, units)
-        The features of each class.
+    moments : sequence of Moments
+        Of each class.
 
     Returns
     -------
     kernel : ndarray of float64, shape (units, classes)
     bias : ndarray of float64, shape (classes,)
     """
-    units = groups[0].shape[1]
-    means = np.stack([group.mean(axis=0) for group in groups])
+    means = np.stack([one.mean for one in moments])
+    units = means.shape[1]
     # A class with many takes (noise, other speech) must not drown the spread of the others.
     spread = np.zeros((units, units))
-    for group, mean in zip(groups, means, strict=True):
-        rest = group - mean
-        spread += rest.T @ rest / len(rest) / len(groups)
+    for one in moments:
+        spread += one.spread / len(moments)
     scale = max(float(np.trace(spread)) / units, _LEAST_SPREAD)
     spread[np.diag_indices(units)] += _SHRINKAGE * scale
     return _from_means(np.linalg.solve(spread, (means - means.mean(axis=0)).T), means)
 
 
-def prototype_head(groups: Sequence[NDArray[np.float64]]) -> Head:
+def prototype_head(moments: Sequence[Moments]) -> Head:
     """Return the head whose best answer is the nearest mean of a word's takes.
 
     Parameters
     ----------
-    groups : sequence of ndarray of float64, shape (n, units)
-        The features of each class.
+    moments : sequence of Moments
+        Of each class.
 
     Returns
     -------
     kernel : ndarray of float64, shape (units, classes)
     bias : ndarray of float64, shape (classes,)
     """
-    means = np.stack([group.mean(axis=0) for group in groups])
-    variances = [np.mean(np.square(g - mean)) for g, mean in zip(groups, means, strict=True)]
+    means = np.stack([one.mean for one in moments])
+    variances = [float(np.trace(one.spread)) / means.shape[1] for one in moments]
     variance = max(float(np.mean(variances)), _LEAST_SPREAD)
     return _from_means((means - means.mean(axis=0)).T / variance, means)
 
