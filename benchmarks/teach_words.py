@@ -12,6 +12,7 @@ import argparse
 import json
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -29,17 +30,18 @@ from core.worker import KerasWorker
 _NODE = Path(__file__).with_name("teach_words_node.mjs")
 
 
+def _row(what: str, taken_s: float) -> None:
+    print(f"| {what} | {taken_s:.2f} |", flush=True)
+
+
 def _timed(call: Callable[[], object]) -> float:
     started = time.perf_counter()
     call()
     return time.perf_counter() - started
 
 
-def _trainings(
-    examples: Sequence[Example], base: SpeechModel, epochs: int
-) -> list[tuple[str, float]]:
-    """Return the times of trainings in the warm worker, with a curve of every epoch."""
-    rows = []
+def _trainings(examples: Sequence[Example], base: SpeechModel, epochs: int) -> None:
+    """Print the times of trainings in the warm worker, with a curve of every epoch."""
     with KerasWorker() as worker:
         worker.warm()
         while worker.state != "ready":
@@ -55,33 +57,32 @@ def _trainings(
 
                 taken_s = _timed(train)
                 assert len(curve) == epochs, "an epoch was not reported"
-                rows.append((f"Teachdeck, warm worker, {what}, {turn}", taken_s))
-    return rows
+                _row(f"Teachdeck, warm worker, {what}, {turn}", taken_s)
 
 
-def _node(base: SpeechModel, data: Path, epochs: int, folder: Path) -> list[tuple[str, float]]:
-    """Return the times of the original library's ``train``."""
+def _node(base: SpeechModel, data: Path, epochs: int, folder: Path) -> None:
+    """Print the times of the original library's ``train``."""
     if shutil.which("node") is None:
-        return []
+        return
     for name, content in export_words(base, "tfjs").files.items():
         (folder / name).write_bytes(content)
-    rows = []
     for backend in ("wasm", "cpu"):
         command = ["node", str(_NODE), str(folder), str(data), str(epochs), backend]
         run = subprocess.run(command, capture_output=True, text=True)
         if run.returncode:
-            print(f"{backend}: {run.stderr.strip().splitlines()[-1:]}")
+            reason = run.stderr.strip().splitlines()[-1:]
+            print(f"{backend} failed: {reason}", file=sys.stderr)
             continue
         seconds = json.loads(run.stdout.strip().splitlines()[-1])["seconds"]
         for turn, taken_s in zip(("first", "next"), seconds, strict=True):
-            rows.append((f"speech-commands 0.5.4 under Node, {backend}, {turn}", taken_s))
-    return rows
+            _row(f"speech-commands 0.5.4 under Node, {backend}, {turn}", taken_s)
+        # The other one is many times slower.
+        return
 
 
-def _scores(examples: Sequence[Example], base: SpeechModel) -> list[tuple[str, float]]:
-    """Return the times of our own head and its score after a take was added."""
+def _scores(examples: Sequence[Example], base: SpeechModel) -> None:
+    """Print the times of our own head and its score after a take was added."""
     trunk, kept = WordTrunk.of(base), TakeFeatures()
-    rows = []
     for what, taken in (
         ("first, nothing known", examples[:-1]),
         ("one take more", examples),
@@ -91,8 +92,7 @@ def _scores(examples: Sequence[Example], base: SpeechModel) -> list[tuple[str, f
         def teach(taken: Sequence[Example] = taken) -> None:
             teach_words(taken, base, kept=kept, trunk=trunk)
 
-        rows.append((f"Teachdeck, our head and its score, {what}", _timed(teach)))
-    return rows
+        _row(f"Teachdeck, our head and its score, {what}", _timed(teach))
 
 
 def main() -> None:
@@ -104,13 +104,12 @@ def main() -> None:
     arguments = parser.parse_args()
     examples = read_examples(arguments.data).examples
     base = load_model(arguments.model)
-    rows = _scores(examples, base) + _trainings(examples, base, arguments.epochs)
-    with tempfile.TemporaryDirectory() as name:
-        rows += _node(base, arguments.data, arguments.epochs, Path(name))
     print(f"{len(examples)} takes, {arguments.epochs} epochs; {base.title}\n")
     print("| what | s |\n|---|---|")
-    for what, taken_s in rows:
-        print(f"| {what} | {taken_s:.2f} |")
+    _scores(examples, base)
+    _trainings(examples, base, arguments.epochs)
+    with tempfile.TemporaryDirectory() as name:
+        _node(base, arguments.data, arguments.epochs, Path(name))
 
 
 if __name__ == "__main__":
