@@ -85,6 +85,7 @@ class WordsSession:
         self.export: Export | None = None
         self.exported: tuple[str, SpeechModel] | None = None
         self._taken: TfjsTraining | None = None
+        self._opened: WordProject | None = None
         self._seen = -1
         self._known: dict[str, Example] = {}
         self._checked: dict[str, tuple[Note, ...]] = {}
@@ -224,10 +225,7 @@ class WordsSession:
             for sample in project.samples.samples
         ]
         self.samples.replace_all(project.samples.classes, given)
-        # Scores and doubts follow from the takes; the model is the one that was saved.
-        self.follow()
-        if project.model is not None:
-            self.use(project.model, as_tfjs=project.settings.get("preset") == "tfjs")
+        self._opened = project
 
     def checks(self, sample: Sample) -> tuple[Note, ...]:
         """Return what may be wrong with a take."""
@@ -267,6 +265,13 @@ class WordsSession:
         if version == self._seen:
             return
         self._seen = version
+        self._teach()
+        opened, self._opened = self._opened, None
+        if opened is not None and opened.model is not None:
+            # Scores and doubts follow from the takes; the model is the one that was saved.
+            self.use(opened.model, as_tfjs=opened.settings.get("preset") == "tfjs")
+
+    def _teach(self) -> None:
         self.score, self.not_yet, self.teach_notes, self.doubts = None, None, (), {}
         samples = self.samples.samples()
         if not samples:
