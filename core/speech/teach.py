@@ -141,7 +141,9 @@ def teach_words(
     )
     other = trunk.other_speech if other_speech else None
     score = None
-    if scored and _words_with_two(targets).all():
+    # One take of other speech, such as a false alarm that was labelled, needs no second.
+    words = np.array([not is_unknown(labels[at]) for at in targets])
+    if scored and _words_with_two(targets)[words].all():
         score = _score(features, targets, labels, examples, other, head=head, seed=seed)
     scale = _scale(features)
     kernel, bias = _head(_moments(features, targets, labels, other, scale), labels, head)

@@ -179,6 +179,15 @@ def test_words_with_one_take_are_taught_without_a_score(
     assert [note.code for note in taught.notes] == ["words.note_no_noise", "words.note_no_score"]
 
 
+def test_one_take_of_other_speech_does_not_end_the_score(
+    base: SpeechModel, takes: tuple[Example, ...], kept: TakeFeatures
+) -> None:
+    *words, alarm = [*_of(takes, "上一张", 4), *_of(takes, "下一张", 5)]
+    taught = teach_words([*words, dataclasses.replace(alarm, label="_unknown_")], base, kept=kept)
+    assert taught.score is not None
+    assert taught.score.accuracy is not None
+
+
 def test_a_teacher_that_learned_nothing_says_so() -> None:
     with pytest.raises(UsageError) as error:
         WordTeacher().predict_proba([np.zeros(44_100)])
