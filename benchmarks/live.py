@@ -23,7 +23,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.live_cycles import cycles
-from benchmarks.live_peers import peers
 from benchmarks.live_sound import RATE_HZ, Script, find, marker_starts, script
 from benchmarks.live_table import print_table
 from benchmarks.live_visit import (
@@ -238,6 +237,13 @@ def _streams(said: Script) -> None:
     )
 
 
+def _peers(said: Script) -> None:
+    # The page's own modules: they bring Streamlit, which the other rows leave to the server.
+    from benchmarks.live_peers import peers
+
+    peers(said)
+
+
 def main() -> None:
     """Measure what was asked for and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -258,7 +264,7 @@ def main() -> None:
                 f"{FEW} listeners in Chromium at once", FEW, MANY_S, said, folder
             ),
             "streams": lambda: _streams(said),
-            "peers": lambda: peers(said),
+            "peers": lambda: _peers(said),
             "cycles": lambda: cycles(said, folder, options.plot),
         }
         for row in options.rows or names:
