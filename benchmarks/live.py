@@ -159,8 +159,6 @@ def _browsers(title: str, count: int, seconds: float, said: Script, folder: Path
         delays, dropped = Delays(), 0
         shown = [listener.greens() for listener in listeners]
         markers = [listener.markers() if count == 1 else None for listener in listeners]
-        for listener in listeners:
-            listener.stop()
         for number, frames in _by_first_frame(server, count):
             arrivals, received, events = frames
             heard = [(event["word"], event["at_s"]) for event in events]
