@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from core.errors import Note
+from core.speech.labels import UNKNOWN_TAG
 from core.speech.train_words import TfjsSettings
 from pages.components import cached, charts
 from pages.components.i18n import error_text, escape_markdown, t
@@ -62,7 +63,9 @@ def _show_summary(words: WordsSession) -> None:
                     share=100 * share,
                 )
             )
-        for note in score.score.advice[:3]:
+        # Other speech comes with the project: no takes of it are needed.
+        wanted = [note for note in score.score.advice if UNKNOWN_TAG not in note.fields.values()]
+        for note in wanted[:3]:
             named = {
                 name: shown_label(value) if isinstance(value, str) else value
                 for name, value in note.fields.items()
