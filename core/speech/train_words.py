@@ -30,7 +30,8 @@ from core.worker import Job, KerasWorker
 __all__ = ["TfjsSettings", "TfjsTraining", "start_tfjs_training", "teach_as_tfjs"]
 
 _THRESHOLD = 0.5
-_LEAST_OTHER_SPEECH = 60
+# Measured: fewer windows leave other languages to the words, many more leave the words unheard.
+_LEAST_OTHER_SPEECH = 120
 _TIMEOUT_S = 900.0
 
 
@@ -55,8 +56,8 @@ class TfjsSettings:
         With the layer before the head, afterwards.
     seed : int, optional
     other_speech : bool, optional
-        Whether ``_unknown_`` is learned too, from speech that comes with the project: about as
-        much of it as there is of all words. The original has only what its user records.
+        Whether ``_unknown_`` is learned too, from speech that comes with the project: four
+        times as much as there is of all words. The original has only what its user records.
     """
 
     epochs: int = 30
@@ -159,7 +160,7 @@ def start_tfjs_training(
     frames, bins, _ = base.input_shape
     if settings.other_speech:
         front_end = listening_front_end(base)
-        spoken = other_speech_examples(front_end, max(_LEAST_OTHER_SPEECH, len(examples)))
+        spoken = other_speech_examples(front_end, max(_LEAST_OTHER_SPEECH, 4 * len(examples)))
         examples = [*examples, *spoken]
     for example in examples:
         if example.bins != bins or example.frames < frames:
