@@ -1,6 +1,7 @@
 """The article's path in a browser: words are taught, slides are turned by voice.
 
     .venv/bin/python -m benchmarks.slideshow [--speech FOLDER] [--data-bin FILE] [--epochs N]
+        [--seconds S]
 
 One take of each synthetic voice of the Chinese demo set is brought to "Teach words" and taught
 with the preset "as in tfjs", 30 epochs. The fake microphone of real Chromium then plays the takes
@@ -61,12 +62,12 @@ def _script(
     return Script((said + noise).astype(np.float32), tuple(words)), begin
 
 
-def _other_speech(folder: Path) -> NDArray[np.float32]:
-    """Return two minutes of the recordings of a folder, taken in an order by chance."""
+def _other_speech(folder: Path, seconds: float) -> NDArray[np.float32]:
+    """Return some time of the recordings of a folder, taken in an order by chance."""
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
     paths = [paths[place] for place in np.random.default_rng(7).permutation(len(paths))]
     parts: list[NDArray[np.float32]] = []
-    wanted = round(OTHER_S * RATE_HZ)
+    wanted = round(seconds * RATE_HZ)
     while sum(map(len, parts)) < wanted:
         for path in paths:
             samples = decode_audio(path.read_bytes(), rate_hz=RATE_HZ).samples
@@ -85,9 +86,10 @@ def _run(
     speech: Path,
     folder: Path,
     epochs: int,
+    other_s: float,
 ) -> None:
     folder.mkdir()
-    said, other_at = _script(takes, _other_speech(speech))
+    said, other_at = _script(takes, _other_speech(speech, other_s))
     with (
         Server(folder / "home", module="benchmarks.live_probe") as server,
         chromium(said, folder) as browser,
@@ -142,17 +144,18 @@ def main() -> None:
     parser.add_argument(
         "--epochs", type=int, default=30, help='of the preset "as in tfjs"; 0 teaches "at once"'
     )
+    parser.add_argument("--seconds", type=float, default=OTHER_S, help="of other speech")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         if arguments.data_bin is None:
             content, takes = demo_takes()
             _run("Demo words, takes held out", "words.zip", content, takes, arguments.speech,
-                 folder / "demo", arguments.epochs)  # fmt: skip
+                 folder / "demo", arguments.epochs, arguments.seconds)  # fmt: skip
         else:
             content = arguments.data_bin.read_bytes()
             _run("A data.bin", "data.bin", content, [], arguments.speech, folder / "data",
-                 arguments.epochs)  # fmt: skip
+                 arguments.epochs, arguments.seconds)  # fmt: skip
 
 
 if __name__ == "__main__":
