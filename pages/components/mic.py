@@ -16,6 +16,7 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from pages.components.cached import load_table_libraries
 from pages.components.i18n import t
 from pages.components.ice import ice_problem, ice_servers
 from pages.components.microphone import Ear, Heard, Microphone, MicStatus
@@ -71,6 +72,9 @@ def microphone(key: str, *, settings: DeltaGenerator | None = None) -> Microphon
     # WebRTC's libraries take 46 MB and two seconds: pages without a microphone go without.
     from streamlit_webrtc import WebRtcMode, create_audio_sink_track, webrtc_streamer
 
+    # Streamlit looks for tables in what this older kind of component is given; were it to import
+    # pandas by itself, a chart of another visitor could meet it half imported.
+    load_table_libraries()
     mic = microphone_of(key)
     constraints = {
         constraint: bool(st.session_state.get(f"{key}_{name}", False))
