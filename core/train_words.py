@@ -29,7 +29,8 @@ def train_words(
     ----------
     request : dict
         ``classes``, ``epochs``, ``batch_size``, ``learning_rate``, ``validation_split``,
-        ``fine_tuning_epochs``, ``relu``, ``seed``.
+        ``fine_tuning_epochs``, ``relu``, ``seed``; ``balanced`` for classes that are learned from
+        equally often, however many windows they have.
     arrays : dict of str to ndarray
         ``features`` float32 [n, d], what the layer before the head reads; ``targets`` and
         ``takes`` int [n]; ``trunk_kernel``, ``trunk_bias`` of that layer; if wanted ``kernel``
@@ -62,6 +63,7 @@ def train_words(
         head = [tf.convert_to_tensor(drawn), tf.zeros(shape[1:])]
     relu = bool(request["relu"])
     generator = np.random.default_rng(seed)
+    rows = _balanced(learned, targets) if request["balanced"] else learned
     batch_size, rate = int(request["batch_size"]), float(request["learning_rate"])
     first, further = int(request["epochs"]), int(request["fine_tuning_epochs"])
     # The layer before the head stays as it is, so it is run once; fine-tuning changes it.
@@ -69,7 +71,7 @@ def train_words(
     for epoch in range(1, first + further + 1):
         if stopped():
             return _answer(head, trunk, request, epoch - 1, start_s, was_stopped=True)
-        order = generator.permutation(learned)
+        order = generator.permutation(rows)
         if epoch <= first:
             head = _epochs()[0](inputs, targets, order, head, rate, batch_size)
         else:
@@ -91,6 +93,7 @@ def warm_up() -> None:
         "validation_split": 0.0,
         "fine_tuning_epochs": 1,
         "relu": True,
+        "balanced": False,
         "seed": 0,
     }
     arrays: Arrays = {
@@ -116,6 +119,13 @@ def _split(
         held += [int(take) for take in own[kept:]]
     mask = np.isin(takes, held)
     return np.flatnonzero(~mask), np.flatnonzero(mask)
+
+
+def _balanced(rows: NDArray[np.int64], targets: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return rows of which each class has as many, by repeating those of the smaller ones."""
+    parts = [rows[targets[rows] == label] for label in np.unique(targets[rows])]
+    most = max(len(part) for part in parts)
+    return np.concatenate([np.resize(part, most) for part in parts])
 
 
 @cache

@@ -30,8 +30,8 @@ from core.worker import Job, KerasWorker
 __all__ = ["TfjsSettings", "TfjsTraining", "start_tfjs_training", "teach_as_tfjs"]
 
 _THRESHOLD = 0.5
-# Measured: fewer windows leave other languages to the words, many more leave the words unheard.
-_LEAST_OTHER_SPEECH = 120
+# Measured: with fewer windows other languages are taken for words, more are hardly better.
+_LEAST_OTHER_SPEECH = 240
 _TIMEOUT_S = 900.0
 
 
@@ -56,8 +56,8 @@ class TfjsSettings:
         With the layer before the head, afterwards.
     seed : int, optional
     other_speech : bool, optional
-        Whether ``_unknown_`` is learned too, from speech that comes with the project: four
-        times as much as there is of all words. The original has only what its user records.
+        Whether ``_unknown_`` is learned too, from speech that comes with the project; words and
+        noise are then learned from as often. The original has only what its user records.
     """
 
     epochs: int = 30
@@ -195,6 +195,7 @@ def start_tfjs_training(
         "learning_rate": settings.learning_rate,
         "validation_split": settings.validation_split,
         "fine_tuning_epochs": settings.fine_tuning_epochs,
+        "balanced": settings.other_speech,
         "relu": base.network.node(named).op == "relu"
         or dense.attributes.get("activation") == "relu",
         "seed": settings.seed,

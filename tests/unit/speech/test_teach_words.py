@@ -272,11 +272,14 @@ def test_the_preset_as_in_tfjs_trains_with_curves_and_tunes(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("tuned", [0, 2], ids=["head", "head and layer before"])
+@pytest.mark.parametrize("balanced", [False, True], ids=["as they are", "balanced"])
 def test_the_preset_goes_down_the_slope_of_the_cross_entropy(
-    keras: KerasWorker, tuned: int
+    keras: KerasWorker, tuned: int, balanced: bool
 ) -> None:
     generator = np.random.default_rng(0)
-    wanted = np.arange(12) % 3
+    wanted = np.repeat([0, 1, 2], [6, 3, 3])
+    # Balanced, each of the three classes counts a third, however few its windows are.
+    weights = 1 / (3 * np.bincount(wanted))[wanted] if balanced else np.full(12, 1 / 12)
     given = {
         "features": generator.normal(size=(12, 5)).astype(np.float32),
         "trunk_kernel": generator.normal(size=(5, 4)).astype(np.float32),
@@ -288,10 +291,11 @@ def test_the_preset_goes_down_the_slope_of_the_cross_entropy(
         "classes": 3,
         "epochs": 3,
         "fine_tuning_epochs": tuned,
-        "batch_size": 12,
+        "batch_size": 18,
         "learning_rate": 0.1,
         "validation_split": 0.0,
         "relu": True,
+        "balanced": balanced,
         "seed": 0,
     }
     arrays = {**given, "targets": wanted, "takes": np.arange(12)}
@@ -302,7 +306,8 @@ def test_the_preset_goes_down_the_slope_of_the_cross_entropy(
         before = expected["features"] @ expected["trunk_kernel"] + expected["trunk_bias"]
         hidden = np.maximum(before, 0)
         scores = np.exp(hidden @ expected["kernel"] + expected["bias"])
-        slope = (scores / scores.sum(axis=1, keepdims=True) - np.eye(3)[wanted]) / 12
+        slope = scores / scores.sum(axis=1, keepdims=True) - np.eye(3)[wanted]
+        slope *= weights[:, np.newaxis]
         below = (slope @ expected["kernel"].T) * (before > 0)
         expected["kernel"] -= 0.1 * hidden.T @ slope
         expected["bias"] -= 0.1 * slope.sum(axis=0)
