@@ -190,9 +190,9 @@ def _by_first_frame(server: Server, count: int) -> list[tuple[int, Any]]:
 
 def _streams(said: Script) -> None:
     """Print how many listeners keep up without browsers: frames in, words out."""
+    from core.audio.microphone import Microphone
     from core.speech import SmoothMode, load_model
-    from pages.components.microphone import Microphone
-    from pages.components.speech_ear import SpeechEar
+    from core.speech.ear import SpeechEar
 
     model = load_model(None)
     mode = SmoothMode(thresholds=model.thresholds)

@@ -20,9 +20,9 @@ from streamlit_webrtc.sink import AudioSinkTrack
 
 from benchmarks.live_sound import RATE_HZ, Script
 from benchmarks.live_table import print_table, spark
+from core.audio.microphone import Microphone
 from core.speech import SmoothMode, load_model
-from pages.components.microphone import Microphone
-from pages.components.speech_ear import SpeechEar
+from core.speech.ear import SpeechEar
 
 __all__ = ["peers"]
 

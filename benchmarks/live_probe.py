@@ -27,8 +27,8 @@ import numpy as np
 from aiortc import RTCPeerConnection
 from numpy.typing import NDArray
 
+from core.audio.microphone import Microphone
 from pages.components import mic
-from pages.components.microphone import Microphone
 
 __all__ = ["FRAME", "RecordedMicrophone", "watch"]
 

@@ -15,13 +15,13 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from core.audio.microphone import Heard, Microphone
 from core.speech import Mode, SpeechModel
+from core.speech.ear import SpeechEar
 from pages.components.cells import harmless
 from pages.components.decisions import threshold_of
 from pages.components.i18n import escape_markdown, t
 from pages.components.mic import draw_diagnosis, follow, microphone
-from pages.components.microphone import Heard, Microphone
-from pages.components.speech_ear import SpeechEar
 from pages.components.word_board import BoardEvent, BoardTile, draw_board
 
 __all__ = ["log_csv", "log_json", "show_live"]

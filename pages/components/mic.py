@@ -16,10 +16,10 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from core.audio.microphone import Ear, Heard, Microphone, MicStatus
 from pages.components.cached import load_table_libraries
 from pages.components.i18n import t
 from pages.components.ice import ice_problem, ice_servers
-from pages.components.microphone import Ear, Heard, Microphone, MicStatus
 
 __all__ = [
     "Ear",

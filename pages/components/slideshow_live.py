@@ -7,14 +7,14 @@ from collections.abc import Mapping
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from core.audio.microphone import Microphone
 from core.slideshow import Command, SlideshowState, step
 from core.speech import Mode, SpeechModel
+from core.speech.ear import SpeechEar
 from pages.components.i18n import escape_markdown, t
 from pages.components.mic import draw_diagnosis, follow, microphone
-from pages.components.microphone import Microphone
 from pages.components.slide_decks import Deck
 from pages.components.slide_stage import HeardWord, draw_stage
-from pages.components.speech_ear import SpeechEar
 
 __all__ = ["KEY", "show_slideshow"]
 

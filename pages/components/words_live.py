@@ -11,15 +11,15 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from core.audio import encode_wav
+from core.audio.microphone import RATE_HZ, Microphone
 from core.speech import SmoothMode, SpeechModel
+from core.speech.ear import SpeechEar
 from core.speech.labels import UNKNOWN_TAG
+from core.speech.moments import Moments
 from pages.components.decisions import threshold_of
 from pages.components.i18n import error_text, t
 from pages.components.mic import follow, microphone_of
-from pages.components.microphone import RATE_HZ, Microphone
 from pages.components.moment_list import MomentEvent, MomentRow, PlayedMoment, draw_moments
-from pages.components.moments import Moments
-from pages.components.speech_ear import SpeechEar
 from pages.components.words_session import MIC_KEY, WordsSession, shown_label
 
 __all__ = ["TellingEar", "rest", "show_live_words"]

@@ -9,10 +9,10 @@ import time
 
 import streamlit as st
 
+from core.audio.microphone import RATE_HZ, Microphone
 from core.speech.labels import BACKGROUND_NOISE_TAG, is_noise
 from pages.components.i18n import error_text, t
 from pages.components.mic import diagnosis_of, draw_diagnosis, follow, microphone
-from pages.components.microphone import RATE_HZ, Microphone
 from pages.components.word_recorder import Order, TakeTime, WordButton, draw_recorder
 from pages.components.words_session import MIC_KEY, WordsSession, shown_label
 

@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 
 from core.audio.decode import decode_audio
+from core.audio.microphone import RATE_HZ
 from core.datasets.labels import clean_label
 from core.datasets.project import is_project
 from core.datasets.samples import Sample, SampleSet
@@ -28,7 +29,6 @@ from core.speech.word_samples import example_of, sample_of
 from pages.components import cached
 from pages.components.i18n import t
 from pages.components.mic import microphone_of
-from pages.components.microphone import RATE_HZ
 from pages.components.take_pictures import TakePictures
 
 __all__ = ["MIC_KEY", "WordsSession", "shown_label", "words_session"]

@@ -9,9 +9,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from core.audio import microphone as module
+from core.audio.microphone import RATE_HZ, Ear, Microphone
 from core.errors import AudioError
-from pages.components import microphone as module
-from pages.components.microphone import RATE_HZ, Ear, Microphone
 
 
 def until(true: Callable[[], bool], *, seconds: float = 10.0) -> None:

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from core.audio.microphone import Ear, Microphone
 from core.slideshow import Action, Command, SlideshowState
 from pages.components import slideshow_live
 from pages.components.mic import microphone_of
-from pages.components.microphone import Ear, Microphone
 from pages.components.speech_models import speech_store
 
 PROJECT = Path(__file__).resolve().parent.parent.parent

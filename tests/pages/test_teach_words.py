@@ -14,13 +14,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.audio import decode_audio
+from core.audio.microphone import Microphone
 from core.errors import TeachdeckError
 from core.speech import SpeechModel
 from core.speech.examples import read_examples, write_examples
 from core.speech.word_projects import save_word_project
 from pages.components import words_recording
 from pages.components.mic import microphone_of
-from pages.components.microphone import Microphone
 from pages.components.word_recorder import TakeTime
 from pages.components.words_recording import add_take
 

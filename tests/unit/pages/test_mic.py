@@ -7,10 +7,10 @@ import time
 import numpy as np
 import pytest
 
+from core.audio.microphone import Microphone
 from pages.components import mic as module
 from pages.components.i18n import t
 from pages.components.mic import diagnosis
-from pages.components.microphone import Microphone
 
 FAST_S = 0.2
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.training.speech.batches import MIXES, SOURCES, Batches
+from models.training.speech.batches import Batches
 from models.training.speech.grow import grow
 from models.training.speech.labels import LABELS, TARGETS, UNKNOWN
+from models.training.speech.mixes import MIXES, SOURCES
 from models.training.speech.network import build
 from models.training.speech.spectra import BINS, FRAMES, ROW_BINS, ROW_FRAMES
 

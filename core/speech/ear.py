@@ -7,8 +7,8 @@ import threading
 import numpy as np
 from numpy.typing import NDArray
 
+from core.audio.microphone import RATE_HZ
 from core.speech import ListeningPipe, Mode, SpeechModel
-from pages.components.microphone import RATE_HZ
 
 __all__ = ["SpeechEar"]
 

@@ -1,4 +1,4 @@
-"""What fired and what almost fired in the last minutes, with its sound. No Streamlit here."""
+"""What fired and what almost fired in the last minutes, with its sound."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pages.components.moments import Moments
+from core.speech.moments import Moments
 
 THRESHOLDS = {"yes": 0.6, "no": 0.6}
 STEP = 4410

@@ -1,6 +1,6 @@
 """One visitor's microphone: frames come in, the latest sound and the heard words stay.
 
-No Streamlit here. Three kinds of threads meet in a `Microphone`; its methods are grouped by them.
+Three kinds of threads meet in a `Microphone`; its methods are grouped by them.
 """
 
 from __future__ import annotations
