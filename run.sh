@@ -77,6 +77,4 @@ fi
 [ "$install_only" = no ] || exit 0
 
 echo "Teachdeck: http://$([ "$address" = 0.0.0.0 ] && echo localhost || echo "$address"):$port  (Ctrl-C stops it)"
-# Small matrices only: more threads would mostly wait for each other, and take the cores from listening.
-export OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS:-1}"
 exec "$python" -m streamlit run app.py --server.port "$port" --server.address "$address"

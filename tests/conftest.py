@@ -10,8 +10,6 @@ import pytest
 
 # On some processors TensorFlow leaves oneDNN out, and with it layers that the tests compare.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-# As run.sh has it. Set before NumPy is imported, and inherited by the servers that tests start.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 SHARED_DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 LEFT_OUT = "the shared test data is not beside this checkout; cases of our own still ran"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,6 +29,7 @@ __all__ = ["TakeFeatures", "WordTrunk", "listening_front_end"]
 _HEAD = "NewHeadDense"
 _FEATURES = "taught_features"
 _KEPT_TAKES = 4000
+_ONE_AT_A_TIME = threading.Lock()
 
 
 def listening_front_end(model: SpeechModel) -> BrowserFft:
@@ -123,8 +125,14 @@ class WordTrunk:
     @cached_property
     def other_speech(self) -> NDArray[np.float32]:
         """Features of speech that is no taught word, float32 [n, units]; computed once."""
-        windows = other_speech_windows(listening_front_end(self.base))
-        return self.run(windows[..., 0])
+        with _ONE_AT_A_TIME:
+            # Whoever waited finds what the other thread has put there.
+            known: NDArray[np.float32] | None = self.__dict__.get("other_speech")
+            if known is None:
+                windows = other_speech_windows(listening_front_end(self.base))
+                known = self.run(windows[..., 0])
+                self.__dict__["other_speech"] = known
+        return known
 
     def run(self, spectrograms: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the features of normalised spectrograms [n, frames, bins]: [n, units]."""

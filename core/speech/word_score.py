@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from core.errors import UsageError
 from core.evaluation import Score, assign_folds, calibrate, fit_temperature, judge
@@ -181,16 +182,18 @@ def judge_takes(takes: TakeTable, digests: Sequence[str], *, head: str, seed: in
         folds = folds % _MOST_FOLDS
     known = takes.comparable
     logits = np.full((len(targets), len(labels)), np.nan, np.float32)
-    whole = takes.moments()
-    for fold in np.unique(folds[known]):
-        hidden = folds == fold
-        held = np.flatnonzero(hidden & known)
-        if len(np.unique(targets[~hidden])) < len(np.unique(targets)):
-            continue
-        # Most folds take from one word: what is known of the others stays.
-        learned = takes.moments(without=hidden, known=whole)
-        kernel, bias = takes.head(learned, head)
-        logits[held] = (takes.features[held, 0] * takes.scale) @ kernel + bias
+    # Matrices this small are done sooner by one thread, and on busy cores far sooner.
+    with threadpool_limits(1):
+        whole = takes.moments()
+        for fold in np.unique(folds[known]):
+            hidden = folds == fold
+            held = np.flatnonzero(hidden & known)
+            if len(np.unique(targets[~hidden])) < len(np.unique(targets)):
+                continue
+            # Most folds take from one word: what is known of the others stays.
+            learned = takes.moments(without=hidden, known=whole)
+            kernel, bias = takes.head(learned, head)
+            logits[held] = (takes.features[held, 0] * takes.scale) @ kernel + bias
     judged = np.flatnonzero(np.isfinite(logits).all(axis=1))
     if len(judged) == 0:
         raise UsageError("words.too_few")

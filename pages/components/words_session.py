@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -54,7 +56,18 @@ def _base() -> SpeechModel:
 
 @st.cache_resource(show_spinner=False)
 def _trunk() -> WordTrunk:
-    return WordTrunk.of(_base())
+    trunk = WordTrunk.of(_base())
+
+    def work() -> None:
+        try:
+            # Three seconds, which the first take would wait for.
+            _ = trunk.other_speech
+        except Exception:
+            # A visitor's own teaching will meet the same fault and show it.
+            logging.getLogger(__name__).exception("other speech could not be read")
+
+    threading.Thread(target=work, name="other-speech", daemon=True).start()
+    return trunk
 
 
 class WordsSession:
