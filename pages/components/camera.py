@@ -5,18 +5,15 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from pages.components.component_data import component_data
 from pages.components.i18n import t
+from pages.components.own_component import component_data, component_files
 
 __all__ = ["camera"]
 
-_FRONTEND = Path(__file__).parent / "frontend"
 _PREFIX = "data:image/jpeg;base64,"
 _MOST_PICTURES = 60
 _MOST_CHARACTERS = 400_000
@@ -72,13 +69,7 @@ def _jpeg(url: object) -> bytes | None:
         return None
 
 
-@cache
-def _texts() -> tuple[str, str]:
-    css, js = ((_FRONTEND / f"camera.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
-    return css, js
-
-
 @st.cache_resource(show_spinner=False)
 def _component() -> Any:
-    css, js = _texts()
+    css, js = component_files("camera")
     return st.components.v2.component("camera", html='<div class="camera"></div>', css=css, js=js)

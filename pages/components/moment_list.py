@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from pages.components.component_data import component_data
 from pages.components.i18n import t
+from pages.components.own_component import component_data, component_files
 
 __all__ = ["MomentEvent", "MomentRow", "PlayedMoment", "draw_moments"]
 
-_FRONTEND = Path(__file__).parent / "frontend"
 _HTML = """<div class="moments"><ul class="levels"></ul><p class="none"></p>
 <ol class="rows"></ol></div>"""
 
@@ -114,15 +111,7 @@ def draw_moments(
     )
 
 
-@cache
-def _texts() -> tuple[str, str]:
-    css, js = (
-        (_FRONTEND / f"moment_list.{kind}").read_text(encoding="utf-8") for kind in ("css", "js")
-    )
-    return css, js
-
-
 @st.cache_resource(show_spinner=False)
 def _component() -> Any:
-    css, js = _texts()
+    css, js = component_files("moment_list", elements=True)
     return st.components.v2.component("moment_list", html=_HTML, css=css, js=js)

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from pages.components.component_data import component_data
+from pages.components.own_component import component_data, component_files
 
 __all__ = ["StripPicture", "picture_strip"]
-
-_FRONTEND = Path(__file__).parent / "frontend"
 
 
 @dataclass(frozen=True)
@@ -68,17 +64,9 @@ def picture_strip(
     )
 
 
-@cache
-def _texts() -> tuple[str, str]:
-    css, js = (
-        (_FRONTEND / f"picture_strip.{kind}").read_text(encoding="utf-8") for kind in ("css", "js")
-    )
-    return css, js
-
-
 @st.cache_resource(show_spinner=False)
 def _component(captioned: bool) -> Any:
-    css, js = _texts()
+    css, js = component_files("picture_strip")
     kind = "strip captioned" if captioned else "strip"
     return st.components.v2.component(
         f"picture_{kind.replace(' ', '_')}",

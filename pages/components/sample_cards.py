@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from pages.components.component_data import component_data
 from pages.components.i18n import t
+from pages.components.own_component import component_data, component_files
 
 __all__ = ["Card", "CardEvent", "Played", "Tile", "draw_cards"]
 
-_FRONTEND = Path(__file__).parent / "frontend"
 _KINDS = {
     "add",
     "down",
@@ -184,16 +181,9 @@ def _words(open_label: str) -> dict[str, str]:
     }
 
 
-@cache
-def _texts() -> tuple[str, str]:
-    return tuple(  # type: ignore[return-value]
-        (_FRONTEND / f"sample_cards.{kind}").read_text(encoding="utf-8") for kind in ("css", "js")
-    )
-
-
 @st.cache_resource(show_spinner=False)
 def _component() -> Any:
-    css, js = _texts()
+    css, js = component_files("sample_cards")
     return st.components.v2.component(
         "sample_cards", html='<div class="cards"></div>', css=css, js=js
     )

@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -14,12 +12,11 @@ import streamlit as st
 from core.errors import UsageError
 from core.slides import Slide
 from core.slideshow import Command, SlideshowState, command_table
-from pages.components.component_data import component_data
 from pages.components.i18n import t
+from pages.components.own_component import component_data, component_files
 
 __all__ = ["HeardWord", "draw_stage"]
 
-_FRONTEND = Path(__file__).parent / "frontend"
 _MOST_PICTURES = 3
 _ICONS = {
     "first": "M18 6l-6 6 6 6M7 6v12",
@@ -146,17 +143,9 @@ def _command(entry: dict[str, Any]) -> Command | None:
         return None
 
 
-@cache
-def _texts() -> tuple[str, str]:
-    css, js = (
-        (_FRONTEND / f"slide_stage.{kind}").read_text(encoding="utf-8") for kind in ("css", "js")
-    )
-    return css, js
-
-
 @st.cache_resource(show_spinner=False)
 def _component() -> Any:
-    css, js = _texts()
+    css, js = component_files("slide_stage")
     buttons = {
         name: f'<button type="button" data-action="{name}"><svg viewBox="0 0 24 24" '
         f'aria-hidden="true"><path d="{drawing}"></path></svg></button>'

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from pages.components.component_data import component_data
 from pages.components.i18n import t
+from pages.components.own_component import component_data, component_files
 
 __all__ = ["BoardEvent", "BoardTile", "draw_board"]
 
-_FRONTEND = Path(__file__).parent / "frontend"
 _HTML = """<div class="board">
 <ul class="tiles"></ul>
 <ol class="log"></ol>
@@ -123,15 +120,7 @@ def draw_board(
     )
 
 
-@cache
-def _texts() -> tuple[str, str]:
-    css, js = (
-        (_FRONTEND / f"word_board.{kind}").read_text(encoding="utf-8") for kind in ("css", "js")
-    )
-    return css, js
-
-
 @st.cache_resource(show_spinner=False)
 def _component() -> Any:
-    css, js = _texts()
+    css, js = component_files("word_board", elements=True)
     return st.components.v2.component("word_board", html=_HTML, css=css, js=js)

@@ -10,18 +10,15 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from pages.components.component_data import component_data
 from pages.components.i18n import t
+from pages.components.own_component import component_data, component_files
 
 __all__ = ["Order", "TakeTime", "WordButton", "draw_recorder"]
 
-_FRONTEND = Path(__file__).parent / "frontend"
 _HTML = """<div class="recorder">
 <div class="now"><div class="ring"><svg viewBox="0 0 40 40" aria-hidden="true">
 <circle class="track" cx="20" cy="20" r="18"></circle><circle class="part" cx="20" cy="20" r="18">
@@ -148,15 +145,7 @@ def _take_time(entry: dict[str, Any]) -> TakeTime | None:
     )
 
 
-@cache
-def _texts() -> tuple[str, str]:
-    css, js = (
-        (_FRONTEND / f"word_recorder.{kind}").read_text(encoding="utf-8") for kind in ("css", "js")
-    )
-    return css, js
-
-
 @st.cache_resource(show_spinner=False)
 def _component() -> Any:
-    css, js = _texts()
+    css, js = component_files("word_recorder")
     return st.components.v2.component("word_recorder", html=_HTML, css=css, js=js)

@@ -27,17 +27,6 @@ function colours() {
   return table;
 }
 
-function made(tag, name = "", text = "") {
-  const element = document.createElement(tag);
-  if (name) element.className = name;
-  element.textContent = text;
-  return element;
-}
-
-function percent(part) {
-  return `${Math.round(100 * part)} %`;
-}
-
 export default function ({ parentElement, data: [data] }) {
   const root = parentElement.querySelector(".board");
   const state = (root.state ??= {
