@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +14,9 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from core.audio.microphone import Ear, Microphone
+from core.slides import slides_from_pdf
 from core.slideshow import Action, Command, SlideshowState
-from pages.components import slideshow_live
+from pages.components import slide_decks, slideshow_live
 from pages.components.mic import microphone_of
 from pages.components.speech_models import speech_store
 
@@ -112,16 +114,46 @@ def test_pictures_of_the_visitor_become_the_slides_and_bad_ones_are_named(home: 
     app = _open()
     _say(app, "six")
     files = [(f"{n}.png", _picture(60 * n), "image/png") for n in range(3)]
-    app.file_uploader(key="show_files").set_value(
+    app.file_uploader(key="show_files_0").set_value(
         [*files, ("notes.txt", b"no picture", "text/plain")]
     ).run()
     assert not app.exception
     assert _state(app) == SlideshowState(3, 0)
     assert any("notes" in warning.value for warning in app.warning)
     assert _say(app, "down").page == 3
-    app.file_uploader(key="show_files").set_value([]).run()
     app.button(key="show_built_in").click().run()
     assert _state(app).count == 6
+    app.run()
+    assert _state(app).count == 6  # the files are gone, and do not come again
+
+
+def test_a_bad_file_added_to_good_ones_leaves_the_slide_where_it_is(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+
+    def noted(data: bytes, *, name: str, **options: Any) -> Any:
+        read.append(name)
+        return slides_from_pdf(data, name=name, **options)
+
+    monkeypatch.setattr(slide_decks, "slides_from_pdf", noted)
+    app = _open()
+    good = [(f"{n}.png", _picture(60 * n), "image/png") for n in range(3)]
+    app.file_uploader(key="show_files_0").set_value(good).run()
+    assert _say(app, "down").page == 3
+    bad = [
+        ("cut.pdf", b"%PDF-1.7 broken", "application/pdf"),
+        ("none.pdf", b"some text", "application/pdf"),
+    ]
+    app.file_uploader(key="show_files_0").set_value([*good, *bad]).run()
+    for _ in range(2):
+        assert not app.exception
+        assert _state(app) == SlideshowState(3, 2)
+        cut, none = (warning.value for warning in app.warning)
+        assert "damaged" in cut
+        assert "should be a PDF" in none
+        app.run()
+    assert read == ["cut.pdf", "none.pdf"]  # each once
 
 
 def test_a_pdf_becomes_slides_page_by_page(home: Path) -> None:
@@ -129,13 +161,13 @@ def test_a_pdf_becomes_slides_page_by_page(home: Path) -> None:
     pages = [Image.open(io.BytesIO(_picture(50 * n))) for n in range(4)]
     pages[0].save(buffer, "PDF", save_all=True, append_images=pages[1:])
     app = _open()
-    app.file_uploader(key="show_files").set_value(
+    app.file_uploader(key="show_files_0").set_value(
         [("talk.pdf", buffer.getvalue(), "application/pdf")]
     ).run()
     assert not app.exception
     assert _state(app) == SlideshowState(4, 0)
     broken = [("talk.pdf", b"%PDF-1.7 broken", "application/pdf")]
-    app.file_uploader(key="show_files").set_value(broken).run()
+    app.file_uploader(key="show_files_0").set_value(broken).run()
     assert any("PDF" in warning.value for warning in app.warning)
     assert _state(app).count == 4  # nothing is lost
 
