@@ -108,6 +108,7 @@ def _edited() -> list[tuple[str, str, int | None]]:
             ),
         },
         num_rows="dynamic",
+        placeholder="",
         hide_index=True,
         width="stretch",
         key=f"show_editor_{st.session_state[_PRESET]}",

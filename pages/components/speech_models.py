@@ -12,7 +12,7 @@ from core.speech import SpeechModel, SpeechModelStatus, SpeechModelStore, read_s
 from pages.components.downloads import start_download, states
 from pages.components.i18n import error_text, escape_markdown, t
 
-__all__ = ["pick_speech_model", "speech_store"]
+__all__ = ["choose_taught", "pick_speech_model", "speech_store"]
 
 _UPLOAD = "upload"
 _TAUGHT = "taught"
@@ -80,6 +80,11 @@ def pick_speech_model() -> SpeechModel:
     return _instead(store, default_id)
 
 
+def choose_taught() -> None:
+    """Make the words that were taught the model that the picker shows next."""
+    st.session_state["speech_model"] = _TAUGHT
+
+
 def _instead(store: SpeechModelStore, default_id: str) -> SpeechModel:
     model = store.load(default_id)
     st.caption(t("speech_models.until_then", title=escape_markdown(model.title)))
@@ -87,6 +92,8 @@ def _instead(store: SpeechModelStore, default_id: str) -> SpeechModel:
 
 
 def _one_line(entry: SpeechModelStatus) -> str:
+    if entry.state in _AT_HAND:
+        return entry.title
     state = t(f"picker.state_{entry.state}", megabytes=entry.download_bytes / 1e6)
     return f"{entry.title} · {state}"
 

@@ -123,6 +123,22 @@ def test_keys_turn_the_slides_and_fields_keep_theirs(visit: Visit) -> None:
         page.locator(".page", has_text=f"{text} / 6").wait_for()
     page.locator('[data-action="first"]').click()
     page.locator(".page", has_text="1 / 6").wait_for()
+    # A button that has the focus is pressed by space, once; elsewhere space turns.
+    page.locator('[data-action="next"]').focus()
+    page.keyboard.press("Space")
+    page.locator(".page", has_text="2 / 6").wait_for()
+    page.locator(".bar .page").click()
+    for key, text in (("Space", "3"), ("Shift+Space", "2"), ("Home", "1")):
+        page.keyboard.press(key)
+        page.locator(".page", has_text=f"{text} / 6").wait_for()
+    # A switch has no use for arrows: they go on turning after it was pressed.
+    page.get_by_text("Loop the slides").click()
+    page.locator('[data-action="previous"]:not([disabled])').wait_for()
+    page.keyboard.press("ArrowLeft")
+    page.locator(".page", has_text="6 / 6").wait_for()
+    page.locator(".st-key-speech_model input").focus()
+    page.keyboard.press("Home")
+    page.locator(".page", has_text="6 / 6").wait_for()
     assert page.locator(".stage img.front").get_attribute("src", timeout=5000)
     assert visit.console_errors == []
     assert visit.outside_hosts == set()

@@ -12,13 +12,15 @@ const KEYS = {
   Home: ["first"],
   End: ["last"],
 };
+const KEY_FIELDS = 'input:not([type="checkbox"]), textarea, select';
+const PRESSABLE = 'button, a, summary, label, input, [role="button"], [role="tab"]';
 
-function isTyping(event) {
+// A field that has a use for the keys keeps them; what is pressed with space keeps space.
+function isOthers(event) {
   const target = event.composedPath()[0];
-  return (
-    target instanceof HTMLElement &&
-    (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
-  );
+  if (!(target instanceof HTMLElement)) return false;
+  if (target.isContentEditable || target.matches(KEY_FIELDS)) return true;
+  return event.key === " " && target.closest(PRESSABLE) !== null;
 }
 
 export default function ({ parentElement, data: [data], setTriggerValue, setStateValue }) {
@@ -120,9 +122,10 @@ export default function ({ parentElement, data: [data], setTriggerValue, setStat
 
   function press(event) {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (isTyping(event)) return;
+    if (isOthers(event)) return;
     const known = KEYS[event.key];
     if (known) state.send(...known);
+    else if (event.key === " ") state.send(event.shiftKey ? "previous" : "next");
     else if (/^[1-9]$/.test(event.key)) state.send("go_to", Number(event.key));
     else if (event.key === "f") full();
     else return;
