@@ -5,7 +5,7 @@ import streamlit as st
 from pages.components.errors import page
 from pages.components.i18n import error_text, t
 from pages.components.words_samples import show_samples
-from pages.components.words_session import words_session
+from pages.components.words_session import WordsSession, words_session
 from pages.components.words_take_away import show_bring, show_take_away
 from pages.components.words_talk import show_talk
 from pages.components.words_training import show_score, show_training
@@ -14,23 +14,30 @@ from pages.components.words_try import show_try
 
 @page
 def draw() -> None:
-    """Draw the page: the three steps beside each other, and below what came of them."""
+    """Draw the page: the three steps beside each other, and what came of them."""
     words = words_session()
     st.title(t("wordspage.title"), anchor=False)
     st.markdown(t("wordspage.lead"))
     words.follow()
     if words.problem is not None:
         st.error(error_text(words.problem), icon=":material/error:")
-    samples, training, trying = st.columns([5, 4, 4], gap="medium")
+    samples, taught = st.columns([5, 8], gap="medium")
     with samples:
         st.subheader(t("wordspage.step_samples"), anchor=False)
         show_samples(words)
-    with training:
-        st.subheader(t("wordspage.step_training"), anchor=False)
-        show_training(words)
-    with trying:
-        st.subheader(t("wordspage.step_try"), anchor=False)
-        show_try(words)
+    with taught:
+        training, trying = st.columns(2, gap="medium")
+        with training:
+            st.subheader(t("wordspage.step_training"), anchor=False)
+            show_training(words)
+        with trying:
+            st.subheader(t("wordspage.step_try"), anchor=False)
+            show_try(words)
+        # Beside the takes, which may go on for many screens.
+        _show_more(words)
+
+
+def _show_more(words: WordsSession) -> None:
     score, talk, take, bring = st.tabs(
         [
             t("wordspage.tab_score"),

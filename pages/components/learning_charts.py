@@ -44,17 +44,24 @@ class Curve:
     colour: int = 0
 
 
-def learning_curves(curves: Sequence[Curve], *, epochs: int) -> go.Figure:
+def learning_curves(curves: Sequence[Curve], *, epochs: int, first: int = 0) -> go.Figure:
     """Return accuracy above and loss below, over the epochs that are wanted in all.
 
     The axis has its final length from the first point on, so that nothing jumps.
+
+    Parameters
+    ----------
+    curves : sequence of Curve
+    epochs : int
+    first : int, optional
+        The epoch of the first point: 0 where it was measured before anything was learned.
     """
     with plotly() as go:
         figure = go.Figure()
         for curve in curves:
             colour = _COLOURS[curve.colour % len(_COLOURS)]
             line = {"color": colour, "width": 2.5, "dash": "dash" if curve.held_out else "solid"}
-            steps = list(range(len(curve.loss)))
+            steps = list(range(first, first + len(curve.loss)))
             for values, axis, form in (
                 ([100 * value for value in curve.accuracy], "y", ".0f"),
                 (curve.loss, "y2", ".3f"),

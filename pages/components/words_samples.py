@@ -13,19 +13,12 @@ __all__ = ["show_samples"]
 
 
 def show_samples(words: WordsSession) -> None:
-    """Draw the recorder and the takes of every word."""
+    """Draw the recorder and the takes of every word; while there are none, first a demo set."""
+    # Always there, so that the recorder keeps its place, and its connection, at the first take.
+    with st.container():
+        if not words.samples.samples():
+            _offer_demo(words)
     show_recording(words)
-    if not words.samples.samples():
-        st.info(t("wordspage.nothing_yet"), icon=":material/lightbulb:")
-        st.button(
-            t("wordspage.demo"),
-            key="words_demo",
-            type="primary",
-            icon=":material/auto_awesome:",
-            on_click=words.load_demo,
-            width="stretch",
-        )
-        st.caption(t("wordspage.demo_help"))
     for note in words.notes:
         st.caption(error_text(note))
     if words.skipped:
@@ -35,6 +28,18 @@ def show_samples(words: WordsSession) -> None:
     if words.samples.classes:
         st.fragment(_cards)(words, words.samples.version, st.session_state.get("words_order"))
     _show_undo(words)
+
+
+def _offer_demo(words: WordsSession) -> None:
+    st.button(
+        t("wordspage.demo"),
+        key="words_demo",
+        type="primary",
+        icon=":material/auto_awesome:",
+        on_click=words.load_demo,
+        width="stretch",
+    )
+    st.caption(t("wordspage.demo_help"))
 
 
 def _cards(words: WordsSession, version: int, order: object) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import streamlit as st
 
 from core.errors import Note
@@ -9,8 +12,8 @@ from core.speech.labels import UNKNOWN_TAG
 from core.speech.train_words import TfjsSettings
 from pages.components import cached, charts
 from pages.components.i18n import error_text, escape_markdown, t
+from pages.components.learning_charts import Curve, learning_curves
 from pages.components.words_base import choose_base
-from pages.components.words_charts import loss_curves
 from pages.components.words_session import WordsSession, shown_label
 
 __all__ = ["show_score", "show_training"]
@@ -135,7 +138,7 @@ def _watch(words: WordsSession, *, running: bool) -> None:
         if updates:
             last = updates[-1]
             charts.show(
-                loss_curves(updates),
+                learning_curves(_curves(updates), epochs=last["epochs"], first=1),
                 key="words_curves",
                 alt=t(
                     "wordspage.curves_alt",
@@ -151,6 +154,22 @@ def _watch(words: WordsSession, *, running: bool) -> None:
     follow()
 
 
+def _curves(updates: Sequence[Mapping[str, Any]]) -> list[Curve]:
+    """Return the lines of a training, and of what was held out of it."""
+    kinds = [("", t("learn.training")), ("val_", t("learn.validation"))]
+    return [
+        Curve(
+            name,
+            [update[f"{kind}accuracy"] for update in updates],
+            [update[f"{kind}loss"] for update in updates],
+            held_out=bool(kind),
+            colour=place,
+        )
+        for place, (kind, name) in enumerate(kinds)
+        if f"{kind}loss" in updates[-1]
+    ]
+
+
 def show_score(words: WordsSession) -> None:
     """Draw which word was taken for which, each take judged by a head that had not heard it."""
     if words.score is None:
@@ -164,6 +183,7 @@ def show_score(words: WordsSession) -> None:
             {t("wordspage.is"): said[label]}
             | {said[other]: count for other, count in zip(score.labels, row, strict=True)}
             for label, row in zip(score.labels, score.confusion, strict=True)
+            if sum(row)
         ],
         hide_index=True,
         key="words_confusion",

@@ -12,6 +12,7 @@ from core.speech.labels import is_noise
 from core.vision import Prediction
 from pages.components import charts
 from pages.components.i18n import escape_markdown, t
+from pages.components.speech_models import choose_taught
 from pages.components.words_live import rest, show_live_words
 from pages.components.words_session import WordsSession, shown_label
 
@@ -27,8 +28,24 @@ def show_try(words: WordsSession) -> None:
     if model is None:
         st.info(t("wordspage.try_later"), icon=":material/hearing:")
         return
-    threshold = st.slider(t("wordspage.threshold"), 0.0, 1.0, 0.5, 0.05, key="words_threshold")
+    if st.button(
+        t("wordspage.to_slides"),
+        key="words_to_slides",
+        icon=":material/slideshow:",
+        width="stretch",
+    ):
+        choose_taught()
+        st.switch_page("pages/voice_slideshow.py")
     own = st.toggle(t("wordspage.own_thresholds"), value=True, key="words_own_thresholds")
+    threshold = st.slider(
+        t("wordspage.threshold"),
+        0.0,
+        1.0,
+        0.5,
+        0.05,
+        key="words_threshold",
+        disabled=own and all(word in words.thresholds for word in model.words),
+    )
     mode = SmoothMode(threshold=threshold, thresholds=words.thresholds if own else {})
     source = st.segmented_control(
         t("wordspage.try_from"),

@@ -19,7 +19,7 @@ from core.errors import TeachdeckError
 from core.speech import SpeechModel
 from core.speech.examples import read_examples, write_examples
 from core.speech.word_projects import save_word_project
-from pages.components import words_recording
+from pages.components import slideshow_live, words_recording
 from pages.components.mic import microphone_of
 from pages.components.word_recorder import TakeTime
 from pages.components.words_recording import add_take
@@ -68,6 +68,21 @@ def test_one_click_teaches_the_demo_words_and_judges_them(language: str, accurac
     assert isinstance(model, SpeechModel)
     assert model.words == ("上一张", "下一张")
     assert any("上一张" in text.value and "下一张" in text.value for text in app.markdown)
+
+
+def test_the_taught_words_go_to_the_slideshow_with_one_click(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(slideshow_live, "microphone", microphone_of)
+    app = _open()
+    app.button(key="words_demo").click().run()
+    assert app.slider(key="words_threshold").disabled  # each word has its own
+    app.toggle(key="words_own_thresholds").set_value(False).run()
+    assert not app.slider(key="words_threshold").disabled
+    app.button(key="words_to_slides").click().run()
+    assert not app.exception
+    assert app.selectbox(key="speech_model").value == "taught"
+    assert set(app.session_state["show_table"]) == {"上一张", "下一张"}
 
 
 def test_a_project_brings_back_the_model_that_was_taught_with_its_thresholds() -> None:

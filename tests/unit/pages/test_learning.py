@@ -74,6 +74,11 @@ def test_the_axis_of_epochs_has_its_final_length_at_once() -> None:
     assert [trace.name for trace in figure.data] == ["training", "training"]
 
 
+def test_the_first_epoch_may_be_measured_after_it_was_learned() -> None:
+    figure = learning_curves([Curve("training", [0.5, 1.0], [1.0, 0.1])], epochs=2, first=1)
+    assert list(figure.data[0].x) == [1, 2]
+
+
 def test_names_with_markup_are_shown_letter_by_letter() -> None:
     figure = confusion_map([[3, 0], [1, 2]], ["<b>cat</b>", "dog"])
     assert figure.layout.xaxis.ticktext[0] == "&lt;b&gt;cat&lt;/b&gt;"
