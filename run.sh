@@ -77,4 +77,4 @@ fi
 [ "$install_only" = no ] || exit 0
 
 echo "Teachdeck: http://$([ "$address" = 0.0.0.0 ] && echo localhost || echo "$address"):$port  (Ctrl-C stops it)"
-exec "$python" -m streamlit run app.py --server.port "$port" --server.address "$address"
+exec "$python" -m streamlit run serve.py --server.port "$port" --server.address "$address"

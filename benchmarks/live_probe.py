@@ -1,6 +1,6 @@
 """The real server with a recorder at every microphone, for `benchmarks.live`.
 
-    python -m benchmarks.live_probe run app.py
+    python -m benchmarks.live_probe run serve.py
 
 Arguments are Streamlit's. What comes and what is heard is written to ``$TEACHDECK_HOME/probe``:
 for each microphone its frames with the time of their arrival, and its words with the time of the

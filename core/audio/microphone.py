@@ -10,6 +10,7 @@ import math
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -126,7 +127,15 @@ class MicStatus:
 
 
 class Microphone:
-    """Sound from one connection after another; the log and the clock go on over all of them."""
+    """Sound from one connection after another; the log and the clock go on over all of them.
+
+    Attributes
+    ----------
+    on_heard : callable or None
+        Called by the worker after each word.
+    forgotten : int
+        How often the log was emptied.
+    """
 
     def __init__(self) -> None:
         self.recent = RecentSound(_KEPT_S, rate_hz=RATE_HZ)
@@ -155,6 +164,8 @@ class Microphone:
         self._fresh_connection = False
         self._problem = ""
         # Of the page.
+        self.forgotten = 0
+        self.on_heard: Callable[[], None] | None = None
         self.playing = self.connecting = self.failed = False
         self.playing_since = self.connecting_since = -math.inf
 
@@ -255,6 +266,8 @@ class Microphone:
         self._serial += 1
         heard = Heard(self._serial, word, probability, time_s, time.time(), latency_s)
         self._heard.append(heard)
+        if self.on_heard is not None:
+            self.on_heard()
 
     def _measure(self, samples: NDArray[np.float32]) -> None:
         now = time.monotonic()
@@ -305,6 +318,13 @@ class Microphone:
         """Return the words that were heard after an event's serial number, oldest first."""
         return [event for event in list(self._heard) if event.serial > after]
 
+    def latest(self) -> Heard | None:
+        """Return the word that was heard last."""
+        try:
+            return self._heard[-1]
+        except IndexError:
+            return None
+
     def time_at(self, at_s: float) -> float:
         """Return which second of the sound arrived at a time of the machine's clock.
 
@@ -328,6 +348,7 @@ class Microphone:
     def forget(self, *, sound: bool = False) -> None:
         """Empty the log, and what is kept of the sound if wanted."""
         self._heard.clear()
+        self.forgotten += 1
         if sound:
             self.recent.forget()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -20,6 +21,7 @@ __all__ = [
     "language_switch",
     "plain_text",
     "remember_language",
+    "saying",
     "t",
 ]
 
@@ -80,6 +82,16 @@ def language_switch() -> None:
 def t(key: str, /, **fields: str | int | float) -> str:
     """Return the text of `key` in this session's language, with its fields filled in."""
     return catalogue(language())[key].format(**fields)
+
+
+def saying(code: str) -> Callable[..., str]:
+    """Return `t` for one language: for threads that have no session."""
+    texts = catalogue(code)
+
+    def say(key: str, /, **fields: str | int | float) -> str:
+        return texts[key].format(**fields)
+
+    return say
 
 
 class _Plain(str):

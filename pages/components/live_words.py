@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 import io
 import json
 import time
+from collections import Counter
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,25 +20,33 @@ from core.speech import Mode, SpeechModel
 from core.speech.ear import SpeechEar
 from pages.components.cells import harmless
 from pages.components.decisions import threshold_of
-from pages.components.i18n import escape_markdown, t
+from pages.components.i18n import escape_markdown, language, saying, t
+from pages.components.live_channel import LiveChannel, channel_of
+from pages.components.live_feed import (
+    CHARTS_S,
+    SHOWN_EVENTS,
+    BoardFeed,
+    board_event,
+    caption,
+    level,
+    spectrogram,
+)
 from pages.components.mic import draw_diagnosis, follow, microphone
-from pages.components.word_board import BoardEvent, BoardTile, draw_board
+from pages.components.word_board import BoardTile, draw_board
 
 __all__ = ["log_csv", "log_json", "show_live"]
 
 _KEY = "live"
 _TILES_S = 0.2
-_CHARTS_S = 0.5
-_SHOWN_EVENTS = 40
-# Columns sent each time: twice what two charts are apart, so that a lost one leaves no gap.
-_COLUMNS = 96
+_FIGURES_S = 1.0
 
 
 def show_live(model: SpeechModel, mode: Mode, *, settings: DeltaGenerator) -> None:
     """Draw the microphone, its settings elsewhere, and everything that it hears."""
     mic = microphone(_KEY, settings=settings)
     ear = _ear(mic, model, mode)
-    follow(mic, lambda: _board(mic, ear, mode), every_s=_TILES_S)
+    channel = _channel(mic, ear)
+    follow(mic, lambda: _board(mic, ear, mode, channel), every_s=lambda: _every_s(mic, channel))
     _log_buttons(mic)
 
 
@@ -52,7 +60,29 @@ def _ear(mic: Microphone, model: SpeechModel, mode: Mode) -> SpeechEar:
     return ear
 
 
-def _board(mic: Microphone, ear: SpeechEar, mode: Mode) -> None:
+def _channel(mic: Microphone, ear: SpeechEar) -> LiveChannel | None:
+    """Return the session's channel, which tells of this ear in the page's language."""
+    channel = channel_of(_KEY)
+    if channel is None:
+        return None
+    code, zone = language(), _zone()
+    told = (ear, code, str(zone))
+    if st.session_state.get("live_told") != told:
+        st.session_state["live_told"] = told
+        channel.tell(lambda: BoardFeed(mic, ear, saying(code), zone))
+        mic.on_heard = channel.poke
+    return channel
+
+
+def _every_s(mic: Microphone, channel: LiveChannel | None) -> float | None:
+    if channel is None or not channel.connected:
+        return _TILES_S
+    if not mic.listening:
+        return _FIGURES_S
+    return _FIGURES_S if st.session_state.get("live_figures") else None
+
+
+def _board(mic: Microphone, ear: SpeechEar, mode: Mode, channel: LiveChannel | None) -> None:
     status = mic.status()
     was = (mic.playing, mic.connecting)
     found = draw_diagnosis(_KEY)
@@ -60,73 +90,39 @@ def _board(mic: Microphone, ear: SpeechEar, mode: Mode) -> None:
         st.error(t("live.stopped", reason=escape_markdown(status.problem)), icon=":material/error:")
     elif not any(was) and not found:
         st.info(f"{t('live.idle')} {t('live.idle_hint')}", icon=":material/mic:")
-    heard = mic.heard()
-    counts: dict[str, int] = {}
-    for event in heard:
-        counts[event.word] = counts.get(event.word, 0) + 1
-    scores = ear.scores() if status.listening else {}
+    # Over a channel the board learns of what happens; what it is given here stays the same.
+    told = channel is not None and channel.connected
+    heard = [] if told else mic.heard()
+    counts = Counter(event.word for event in heard)
+    scores = ear.scores() if status.listening and not told else {}
     tiles = [
-        BoardTile(word, scores.get(word, 0.0), threshold_of(mode, word), counts.get(word, 0))
+        BoardTile(word, scores.get(word, 0.0), threshold_of(mode, word), counts[word])
         for word in ear.model.words
     ]
-    now, zone = time.time(), _zone()
-    events = [
-        BoardEvent(
-            event.serial,
-            event.word,
-            datetime.fromtimestamp(event.at_s, zone).strftime("%H:%M:%S"),
-            event.time_s,
-            event.probability,
-            now - event.at_s,
-        )
-        for event in heard[-_SHOWN_EVENTS:]
-    ]
+    zone = _zone()
+    live: dict[str, Any] = {}
+    if status.frames and not told:
+        live = level(mic, t) | {"caption": caption(mic, t), "spectrogram": _spectrogram(ear)}
     draw_board(
-        tiles, events, key="live_board", live=_live(mic, ear, heard) if status.frames else {}
+        tiles,
+        [board_event(event, zone) for event in heard[-SHOWN_EVENTS:]],
+        key="live_board",
+        live=live,
+        channel="" if channel is None else channel.address,
     )
-    _figures(mic, heard)
-
-
-def _live(mic: Microphone, ear: SpeechEar, heard: list[Heard]) -> dict[str, Any]:
-    status = mic.status()
-    if status.clipping:
-        level = t("live.clipping")
-    elif status.level_db is None:
-        level = t("live.silence") if status.listening else t("live.none_yet")
-    else:
-        level = t("live.decibels", db=status.level_db)
-    work_ms = 1000 * status.work_s
-    if heard:
-        latency_ms = 1000 * heard[-1].latency_s
-        caption = t("live.caption", latency=latency_ms, work=work_ms, dropped=status.dropped)
-    else:
-        caption = t("live.caption_first", work=work_ms, dropped=status.dropped)
-    return {
-        "level_db": status.level_db,
-        "level_text": level,
-        "clipping": status.clipping,
-        "caption": caption,
-        "spectrogram": _spectrogram(ear),
-    }
+    _figures(mic)
 
 
 def _spectrogram(ear: SpeechEar) -> dict[str, Any] | None:
     """Return the latest columns, at most twice a second."""
     now = time.monotonic()
-    if now - st.session_state.get("live_chart_at", 0.0) < _CHARTS_S:
-        return None
-    at, columns = ear.columns(_COLUMNS)
-    if not len(columns):
+    if now - st.session_state.get("live_chart_at", 0.0) < CHARTS_S:
         return None
     st.session_state["live_chart_at"] = now
-    return {
-        "at": at,
-        "bands": columns.shape[1],
-        "columns": base64.b64encode(columns.tobytes()).decode("ascii"),
-    }
+    return spectrogram(ear)
 
 
-def _figures(mic: Microphone, heard: list[Heard]) -> None:
+def _figures(mic: Microphone) -> None:
     panel = st.expander(
         t("live.connection"), icon=":material/monitoring:", key="live_figures", on_change="rerun"
     )
@@ -138,7 +134,7 @@ def _figures(mic: Microphone, heard: list[Heard]) -> None:
         form = none
         if status.rate_hz:
             form = t("live.format_value", rate=status.rate_hz / 1000, channels=status.channels)
-        latencies = [1000 * event.latency_s for event in heard]
+        latencies = [1000 * event.latency_s for event in mic.heard()]
         rows = {
             "frames": f"{status.frames}",
             "format": form,

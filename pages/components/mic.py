@@ -121,16 +121,19 @@ def _button_texts() -> dict[str, str]:
     }
 
 
-def follow(mic: Microphone, draw: Callable[[], None], *, every_s: float) -> None:
+def follow(
+    mic: Microphone, draw: Callable[[], None], *, every_s: float | Callable[[], float | None]
+) -> None:
     """Draw what depends on the microphone, again and again while it is on.
 
     Parameters
     ----------
     mic : Microphone
     draw : callable
-    every_s : float
-        While it listens. Where no sound comes, because the connection is still being made or was
-        lost, once a second is enough; where the microphone is off, nothing is drawn again.
+    every_s : float or callable
+        While it listens; None where the page learns by itself of what there is to draw. Where no
+        sound comes, because the connection is still being made or was lost, once a second is
+        enough; where the microphone is off, nothing is drawn again.
     """
     period_s = _period_s(mic, every_s)
 
@@ -142,11 +145,13 @@ def follow(mic: Microphone, draw: Callable[[], None], *, every_s: float) -> None
     st.fragment(drawn, run_every=period_s)()
 
 
-def _period_s(mic: Microphone, every_s: float) -> float | None:
+def _period_s(mic: Microphone, every_s: float | Callable[[], float | None]) -> float | None:
     if not mic.playing:
         return _SLOW_S if mic.connecting else None
     fresh = time.monotonic() - mic.playing_since < _FIRST_FRAME_S
-    return every_s if mic.listening or fresh else _SLOW_S
+    if not (mic.listening or fresh):
+        return _SLOW_S
+    return every_s() if callable(every_s) else every_s
 
 
 def diagnosis(mic: Microphone, *, browser: str = "") -> str:

@@ -82,6 +82,7 @@ def draw_board(
     audio: str = "",
     run: str = "",
     live: dict[str, Any] | None = None,
+    channel: str = "",
 ) -> None:
     """Draw the board.
 
@@ -99,9 +100,13 @@ def draw_board(
         Words come now. Empty before there was any sound, else ``level_db`` (float or None),
         ``level_text``, ``clipping``, ``caption`` and ``spectrogram`` (None, or ``at``: columns
         until now, ``bands``, and ``columns``: the latest as base64 of one byte a value).
+    channel : str, optional
+        Where a `LiveChannel` tells what changes; what it has told goes before what is given here.
     """
     _component()(
         key=key,
+        # The channel wakes the page where it has something to say itself.
+        on_look_change=lambda: None,
         data=component_data(
             {
                 "tiles": [asdict(tile) for tile in tiles],
@@ -109,6 +114,7 @@ def draw_board(
                 "audio": audio,
                 "run": run,
                 "live": live,
+                "channel": channel,
                 "words": {
                     "play": t("board.play"),
                     "log": t("board.log"),

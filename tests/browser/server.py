@@ -28,7 +28,7 @@ def free_port() -> int:
 
 @dataclass
 class Server:
-    """``streamlit run app.py`` on loopback, with a data folder of its own; a context manager.
+    """``streamlit run serve.py`` on loopback, with a data folder of its own; a context manager.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class Server:
                 "-m",
                 self.module,
                 "run",
-                "app.py",
+                "serve.py",
                 "--server.address=127.0.0.1",
                 f"--server.port={self.port}",
             ],

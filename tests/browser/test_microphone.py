@@ -102,6 +102,43 @@ def test_spoken_digits_turn_green_in_their_order(speaking: Callable[..., object]
         page.frame_locator("iframe").get_by_role("button", name=re.compile("stop", re.I)).click()
 
 
+def _runs(page: Page, seconds: float) -> int:
+    """Return how often the page asks the server to run something within this time."""
+    session = page.context.new_cdp_session(page)
+    sent: list[object] = []
+    session.on("Network.webSocketFrameSent", lambda frame: sent.append(frame))
+    session.send("Network.enable")
+    page.wait_for_timeout(1000 * seconds)
+    session.detach()
+    return len(sent)
+
+
+def test_words_come_over_their_own_channel_and_the_page_does_not_ask(
+    speaking: Callable[..., object],
+) -> None:
+    with speaking(_sample("digits")) as visit:
+        page = visit.open("/recognise_speech")
+        _go_live(page)
+        page.locator(".log li").nth(1).wait_for(timeout=90_000)
+        # What follows the start has been drawn.
+        page.wait_for_timeout(5000)
+        count = page.locator(".log li").count()
+        assert _runs(page, 6) <= 2
+        page.locator(".log li").nth(count + 1).wait_for()
+        assert any("/live/" in url for url in visit.requests)
+        assert visit.console_errors == []
+
+
+def test_words_come_without_the_channel_too(speaking: Callable[..., object]) -> None:
+    with speaking(_sample("digits")) as visit:
+        visit.page.route_web_socket(re.compile("/live/"), lambda socket: socket.close())
+        page = visit.open("/recognise_speech")
+        _go_live(page)
+        page.locator(".tile.on").first.wait_for(timeout=90_000)
+        page.locator(".log li").nth(2).wait_for(timeout=90_000)
+        page.locator(".caption", has_text="ms").wait_for()
+
+
 def test_a_spoken_word_turns_the_slide(speaking: Callable[..., object]) -> None:
     samples = _sample("directions")
     right = samples[round(1.45 * RATE_HZ) : round(2.6 * RATE_HZ)]

@@ -1,9 +1,13 @@
 // The words as tiles. Live: a tile turns green when its word is heard, and fades. For a
-// recording: the same while it plays, and each event can be played.
+// recording: the same while it plays, and each event can be played. What has not changed is not
+// drawn again: several listeners may share a small machine.
 
 const HOLD_MS = 700;
 const FRESH_S = 2.5; // an older event, such as after a sleep, lights nothing
+const RETRY_MS = [1000, 2000, 5000, 15000, 30000];
+const LEAVE_MS = 500; // drawn again within this, the board has not left the page
 const LEAD_S = 0.9; // playing an event begins so long before its end
+const SHOWN = 40;
 const FAINTEST_DB = -60;
 const STOPS = [
   [16, 21, 28],
@@ -24,33 +28,51 @@ function colours() {
     }
     table[value * 4 + 3] = 255;
   }
-  return table;
+  return new Uint32Array(table.buffer); // one number a pixel, in the machine's order of bytes
 }
 
-export default function ({ parentElement, data: [data] }) {
+export default function ({ parentElement, data: [data], setTriggerValue }) {
   const root = parentElement.querySelector(".board");
   const state = (root.state ??= {
     tiles: new Map(),
     order: "",
     seen: 0,
-    shown: "",
+    listed: "",
+    told: null, // what the channel has told; goes before what the page was given
+    socket: null,
+    failures: 0,
     columnsAt: 0,
     timers: new Map(),
     colours: colours(),
     played: 0,
     frame: 0,
   });
-  const { words, events } = data;
+  const { words } = data;
   state.data = data;
+  clearTimeout(state.leaving);
+
+  function part(name) {
+    return (state[name] ??= root.querySelector(name));
+  }
+
+  // Both leave the document alone where it is so already.
+  function write(element, text) {
+    if (element.written !== text) element.textContent = element.written = text;
+  }
+
+  function stretch(element, part) {
+    const wide = `scaleX(${part})`;
+    if (element.stretched !== wide) element.style.transform = element.stretched = wide;
+  }
 
   function light(word) {
     const tile = state.tiles.get(word);
     if (!tile) return;
     clearTimeout(state.timers.get(word));
-    tile.classList.add("on");
+    tile.element.classList.add("on");
     state.timers.set(
       word,
-      setTimeout(() => tile.classList.remove("on"), HOLD_MS),
+      setTimeout(() => tile.element.classList.remove("on"), HOLD_MS),
     );
   }
 
@@ -59,89 +81,100 @@ export default function ({ parentElement, data: [data] }) {
     if (order !== state.order) {
       state.order = order;
       state.tiles.clear();
-      const list = root.querySelector(".tiles");
+      const list = part(".tiles");
       list.replaceChildren();
       for (const { word } of data.tiles) {
-        const tile = made("li", "tile");
-        tile.dataset.word = word;
-        tile.title = word;
-        tile.append(made("div", "word", word), made("div", "score"), made("div", "bar"));
-        tile.append(made("div", "mark"));
-        list.append(tile);
+        const element = made("li", "tile");
+        element.dataset.word = word;
+        element.title = word;
+        const tile = { element, score: made("div", "score"), bar: made("div", "bar") };
+        tile.mark = made("div", "mark");
+        element.append(made("div", "word", word), tile.score, tile.bar, tile.mark);
+        list.append(element);
         state.tiles.set(word, tile);
       }
     }
-    for (const { word, score, threshold, count, note } of data.tiles) {
+    for (const { word, threshold } of data.tiles) {
       const tile = state.tiles.get(word);
-      tile.querySelector(".score").textContent = note ?? percent(score);
-      tile.querySelector(".bar").style.transform = `scaleX(${score})`;
-      const mark = tile.querySelector(".mark");
-      mark.hidden = threshold === null;
-      mark.style.left = `calc(${100 * (threshold ?? 0)}% - 2px)`;
-      tile.classList.toggle("found", count > 0);
+      if (tile.threshold === threshold) continue;
+      tile.threshold = threshold;
+      tile.mark.hidden = threshold === null;
+      tile.mark.style.left = `calc(${100 * (threshold ?? 0)}% - 2px)`;
+    }
+    for (const tile of data.tiles) if (!state.told) drawTile(tile);
+    if (state.told) drawTold({ scores: true, counts: true });
+  }
+
+  function drawTile({ word, score, count, note }) {
+    const tile = state.tiles.get(word);
+    if (!tile) return;
+    if (score !== undefined) {
+      write(tile.score, note ?? percent(score));
+      stretch(tile.bar, score);
+    }
+    if (count !== undefined && tile.found !== count > 0) {
+      tile.found = count > 0;
+      tile.element.classList.toggle("found", tile.found);
     }
   }
 
-  function drawLog() {
+  function drawLog(events) {
+    const log = part(".log");
     const newest = events.length ? events[events.length - 1].serial : 0;
     const shown = `${data.audio}/${data.run}/${newest}/${events.length}`;
-    if (shown === state.shown) return;
-    state.shown = shown;
-    const log = root.querySelector(".log");
+    if (shown === state.listed) return;
+    state.listed = shown;
     log.setAttribute("aria-label", words.log);
-    const listed = data.live ? events.slice(-40).reverse() : events;
-    log.replaceChildren(
-      ...listed.map((event) => {
-        const parts = [
-          made("span", "dim", event.at),
-          made("b", "", event.word),
-          made("span", "dim", percent(event.probability)),
-        ];
-        const item = made("li", data.audio ? "" : "plain");
-        if (!data.audio) {
-          item.append(...parts);
-          return item;
-        }
-        const button = made("button");
-        button.type = "button";
-        button.title = words.play;
-        button.setAttribute("aria-label", `${words.play}: ${event.at} ${event.word}`);
-        button.append(...parts);
-        button.onclick = () => play(event.time_s);
-        item.append(button);
-        return item;
-      }),
-    );
+    log.replaceChildren(...(data.live ? events.slice(-SHOWN).reverse() : events).map(item));
+  }
+
+  function item(event) {
+    const parts = [
+      made("span", "dim", event.at),
+      made("b", "", event.word),
+      made("span", "dim", percent(event.probability)),
+    ];
+    const element = made("li", data.audio ? "" : "plain");
+    if (!data.audio) {
+      element.append(...parts);
+      return element;
+    }
+    const button = made("button");
+    button.type = "button";
+    button.title = words.play;
+    button.setAttribute("aria-label", `${words.play}: ${event.at} ${event.word}`);
+    button.append(...parts);
+    button.onclick = () => play(event.time_s);
+    element.append(button);
+    return element;
   }
 
   // ---- live ----
 
-  function drawMeters() {
-    const live = data.live;
+  function drawMeters(live) {
     const shown = Boolean(live?.level_text);
-    const caption = root.querySelector(".caption");
-    for (const part of [root.querySelector(".meters"), root.querySelector("canvas"), caption]) {
-      part.hidden = !shown;
+    if (state.metered !== shown) {
+      state.metered = shown;
+      for (const name of [".meters", "canvas", ".caption"]) part(name).hidden = !shown;
+      write(part(".label"), words.level);
     }
     if (!shown) return;
-    root.querySelector(".label").textContent = words.level;
-    const meter = root.querySelector(".meter");
-    const part = live.level_db === null ? 0 : 1 - live.level_db / FAINTEST_DB;
-    meter.querySelector("i").style.transform = `scaleX(${Math.min(1, Math.max(0, part))})`;
-    meter.classList.toggle("clipping", live.clipping);
-    root.querySelector(".value").textContent = live.level_text;
-    caption.textContent = live.caption;
+    const loud = live.level_db === null ? 0 : 1 - live.level_db / FAINTEST_DB;
+    stretch(part(".meter i"), Math.min(1, Math.max(0, loud)).toFixed(2));
+    part(".meter").classList.toggle("clipping", live.clipping);
+    write(part(".value"), live.level_text);
+    write(part(".caption"), live.caption ?? "");
     if (live.spectrogram) drawSpectrogram(live.spectrogram);
   }
 
   function drawSpectrogram({ at, bands, columns }) {
-    const canvas = root.querySelector("canvas");
-    canvas.setAttribute("aria-label", words.spectrogram);
+    const canvas = part("canvas");
     const bytes = Uint8Array.from(atob(columns), (letter) => letter.charCodeAt(0));
     const count = bytes.length / bands;
     if (canvas.height !== bands) {
       canvas.width = 430;
       canvas.height = bands;
+      canvas.setAttribute("aria-label", words.spectrogram);
       state.columnsAt = 0;
     }
     if (at < state.columnsAt) state.columnsAt = 0; // another connection
@@ -150,24 +183,83 @@ export default function ({ parentElement, data: [data] }) {
     const context = canvas.getContext("2d");
     context.drawImage(canvas, -fresh, 0);
     const image = context.createImageData(fresh, bands);
+    const pixels = new Uint32Array(image.data.buffer);
     for (let column = 0; column < fresh; column += 1) {
       for (let band = 0; band < bands; band += 1) {
         const value = bytes[(count - fresh + column) * bands + band];
-        const place = ((bands - 1 - band) * fresh + column) * 4;
-        image.data.set(state.colours.subarray(value * 4, value * 4 + 4), place);
+        pixels[(bands - 1 - band) * fresh + column] = state.colours[value];
       }
     }
     context.putImageData(image, canvas.width - fresh, 0);
     state.columnsAt = at;
   }
 
-  function lightFresh() {
+  function lightFresh(events) {
     for (const event of events) {
       if (event.serial > state.seen && event.age_s < FRESH_S) {
         light(event.word);
-        root.querySelector(".hidden").textContent = event.word;
+        part(".hidden").textContent = event.word;
       }
       state.seen = Math.max(state.seen, event.serial);
+    }
+  }
+
+  // ---- the channel ----
+
+  function connect() {
+    if (state.socket) return;
+    // A page's path is one name below where the app is served.
+    const url = new URL(location.pathname.replace(/[^/]*\/?$/, "") + state.data.channel, location);
+    url.protocol = url.protocol.replace("http", "ws");
+    const socket = new WebSocket(url);
+    state.socket = socket;
+    socket.onmessage = ({ data: text }) => root.isConnected && state.hear(JSON.parse(text));
+    socket.onclose = () => {
+      if (state.socket !== socket) return;
+      state.socket = null;
+      const had = state.told;
+      state.told = null;
+      if (had) state.look(); // the page asks from now on
+      const wait = RETRY_MS[Math.min(state.failures, RETRY_MS.length - 1)];
+      state.failures += 1;
+      state.retry = setTimeout(() => root.isConnected && state.connect(), wait);
+    };
+  }
+
+  function disconnect() {
+    clearTimeout(state.retry);
+    const { socket } = state;
+    state.socket = state.told = null;
+    socket?.close();
+  }
+
+  function hear(changes) {
+    const first = state.told === null;
+    if (first) state.told = { events: [] };
+    state.failures = 0;
+    const { told } = state;
+    if (changes.events) {
+      const before = changes.all_events ? [] : told.events;
+      changes.events = [...before, ...changes.events].slice(-SHOWN);
+    }
+    Object.assign(told, changes);
+    drawTold(changes);
+    if (changes.state && !first) state.look();
+  }
+
+  function drawTold(changes) {
+    const { told } = state;
+    if (changes.scores || changes.counts) {
+      told.words?.forEach((word, at) => {
+        drawTile({ word, score: told.scores?.[at], count: told.counts?.[at] });
+      });
+    }
+    if (changes.events) {
+      drawLog(told.events);
+      lightFresh(changes.events);
+    }
+    if (changes.level || changes.caption || changes.spectrogram) {
+      drawMeters({ ...told.level, caption: told.caption, spectrogram: changes.spectrogram });
     }
   }
 
@@ -196,14 +288,26 @@ export default function ({ parentElement, data: [data] }) {
     state.frame = state.data.audio ? requestAnimationFrame(follow) : 0;
   }
 
+  Object.assign(state, { connect, hear, look: () => setTriggerValue("look", Date.now()) });
   drawTiles();
-  drawMeters();
-  drawLog();
-  if (data.live) lightFresh();
+  if (!state.told) {
+    drawMeters(data.live);
+    drawLog(data.events);
+    if (data.live) lightFresh(data.events);
+  }
+  if (data.channel !== state.channel) {
+    disconnect();
+    state.channel = data.channel;
+    if (data.channel) connect();
+  }
   if (data.audio && !state.frame) state.frame = requestAnimationFrame(follow);
 
   return () => {
     cancelAnimationFrame(state.frame);
     state.frame = 0;
+    state.leaving = setTimeout(() => {
+      state.channel = "";
+      disconnect();
+    }, LEAVE_MS);
   };
 }
