@@ -18,7 +18,8 @@ def draw() -> None:
     words = words_session()
     st.title(t("wordspage.title"), anchor=False)
     st.markdown(t("wordspage.lead"))
-    words.follow()
+    with st.spinner(t("wordspage.teaching"), show_time=True):
+        words.follow()
     if words.problem is not None:
         st.error(error_text(words.problem), icon=":material/error:")
     samples, taught = st.columns([5, 8], gap="medium")

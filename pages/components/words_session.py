@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +49,15 @@ def shown_label(label: str) -> str:
     return t("wordspage.noise") if is_noise(label) else label
 
 
+@dataclass(frozen=True)
+class Brought:
+    """What came of a file that was brought: takes, or why there are none."""
+
+    name: str
+    takes: int
+    problem: TeachdeckError | None
+
+
 @st.cache_resource(show_spinner=False)
 def _base() -> SpeechModel:
     return load_model(None)
@@ -82,6 +91,7 @@ class WordsSession:
         self.features = TakeFeatures()
         self.problem: TeachdeckError | None = None
         self.notes: list[Note] = []
+        self.brought: Brought | None = None
         self.skipped: tuple[tuple[str, TeachdeckError], ...] = ()
         self.model: SpeechModel | None = None
         self.trained_as_tfjs = False
@@ -130,7 +140,7 @@ class WordsSession:
 
     def change(self, act: Callable[..., object], *arguments: object) -> None:
         """Change the takes, or keep why that could not be done."""
-        self.problem, self.notes, self.skipped = None, [], ()
+        self.problem, self.notes, self.skipped, self.brought = None, [], (), None
         try:
             act(*arguments)
         except TeachdeckError as error:
@@ -207,6 +217,7 @@ class WordsSession:
     def load_demo(self) -> None:
         """Add the demo set."""
         self.bring(_DEMO.name, _DEMO.read_bytes(), add=False)
+        self.brought = None
 
     def bring(self, name: str, content: bytes, *, add: bool = True) -> None:
         """Take in a data.bin, a zip of word folders or a project."""
@@ -224,7 +235,10 @@ class WordsSession:
                 self.samples.replace_all(labels, given)
             self.notes, self.skipped = list(found.notes), found.skipped
 
+        before = len(self.samples.samples()) if add else 0
         self.change(act)
+        takes = len(self.samples.samples())
+        self.brought = Brought(name, takes if is_project(content) else takes - before, self.problem)
 
     def project(self) -> WordProject:
         """Return all that is taught here, as a project file keeps it."""

@@ -9,7 +9,7 @@ from core.speech.examples import write_examples
 from core.speech.exports import FORMATS, ExportOptions, export_words
 from core.speech.word_projects import save_word_project
 from core.speech.word_samples import flac_zip
-from pages.components.i18n import t
+from pages.components.i18n import error_text, escape_markdown, t
 from pages.components.words_session import WordsSession
 
 __all__ = ["show_bring", "show_take_away"]
@@ -87,6 +87,14 @@ def show_bring(words: WordsSession) -> None:
         t("wordspage.bring"), key=f"words_bring_{words.recordings}", help=t("wordspage.bring_help")
     )
     if upload is not None:
-        words.bring(upload.name, upload.getvalue())
+        with st.spinner(t("wordspage.bringing")):
+            words.bring(upload.name, upload.getvalue())
         words.recordings += 1
         st.rerun()
+    brought = words.brought
+    if brought is not None and brought.problem is not None:
+        # Here too: the top of the page may be many screens away.
+        st.error(error_text(brought.problem), icon=":material/error:")
+    elif brought is not None:
+        text = t("wordspage.brought", name=escape_markdown(brought.name), count=brought.takes)
+        st.success(text, icon=":material/check:")

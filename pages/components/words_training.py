@@ -173,7 +173,8 @@ def _curves(updates: Sequence[Mapping[str, Any]]) -> list[Curve]:
 def show_score(words: WordsSession) -> None:
     """Draw which word was taken for which, each take judged by a head that had not heard it."""
     if words.score is None:
-        st.caption(t("wordspage.not_taught"))
+        not_yet = words.not_yet
+        st.caption(t("wordspage.not_taught") if not_yet is None else error_text(not_yet))
         return
     score = words.score.score
     cached.load_table_libraries()

@@ -202,6 +202,34 @@ def test_a_wrong_file_is_refused_in_the_visitors_language() -> None:
     assert any("data.bin" in error.value for error in app.error)
 
 
+def test_what_became_of_a_file_is_said_beside_its_field(shared_data: Path) -> None:
+    app = _open()
+    content = (shared_data / "slider" / "data.bin").read_bytes()
+
+    def bring(name: str, content: bytes) -> None:
+        key = f"words_bring_{_session(app).recordings}"  # type: ignore[attr-defined]
+        app.file_uploader(key=key).set_value((name, content, "application/octet-stream")).run()
+        assert not app.exception
+
+    bring("data.bin", content)
+    assert [entry.value for entry in app.tabs[3].success] == ["data\\.bin: 30 takes were taken in."]
+    bring("cut.bin", content[: len(content) // 2])
+    assert not app.tabs[3].success
+    assert "cut off" in app.tabs[3].error[0].value
+    assert len(_session(app).samples.samples()) == 30  # type: ignore[attr-defined]
+
+
+def test_why_nothing_was_taught_is_said_wherever_the_score_would_be() -> None:
+    app = _open()
+    session = _session(app)
+    session.load_demo()  # type: ignore[attr-defined]
+    for label in ("下一张", "_background_noise_"):
+        session.samples.remove_class(label)  # type: ignore[attr-defined]
+    app.run()
+    assert any("two classes" in info.value for info in app.info)
+    assert any("two classes" in caption.value for caption in app.tabs[0].caption)
+
+
 def test_a_base_of_another_rate_is_refused_and_everything_stays() -> None:
     app = _open()
     session = _session(app)
