@@ -68,6 +68,19 @@ def _grown(work: Path, data: Path) -> None:
     _stage(work, data, "grown", plan)
 
 
+def _heard(work: Path, data: Path) -> None:
+    from models.training.speech.hard import build_hard
+    from models.training.speech.publish import draft
+
+    if not (work / "hard.tsv").exists():
+        folder = draft(work, work / "draft", run=work / "runs" / "grown")
+        print(build_hard(work, folder, seed=recipe.SEED))
+
+
+def _hard(work: Path, data: Path) -> None:
+    _stage(work, data, "hard", recipe.hard_plan(_weights(work, "grown")))
+
+
 def _negatives(work: Path, data: Path) -> None:
     from models.training.speech.streams import build_negatives
 
@@ -78,7 +91,7 @@ def _negatives(work: Path, data: Path) -> None:
 def _export(work: Path, data: Path) -> None:
     from models.training.speech.publish import publish
 
-    publish(work, data, recipe.MODEL, run=work / "runs" / "grown")
+    publish(work, data, recipe.MODEL, run=work / "runs" / "hard")
 
 
 def _folds(work: Path, data: Path) -> None:
@@ -106,6 +119,8 @@ STEPS: dict[str, tuple[Callable[[Path, Path], None], str]] = {
     "everybody": (_everybody, "second stage, everybody of the training part (15 min)"),
     "streams": (_streams, "third stage, with much running speech (10 min)"),
     "grown": (_grown, "fourth stage, a larger network in more babble (40 min)"),
+    "heard": (_heard, "what it takes for words in thirty hours of other speech (20 min)"),
+    "hard": (_hard, "fifth stage, a third of the unknown is such speech (18 min)"),
     "negatives": (_negatives, "sixteen hours of running speech to test on (12 min)"),
     "export": (_export, "thresholds, and the files of models/speech (3 min)"),
     "folds": (_folds, "scarce words in five folds by speaker (10 min)"),

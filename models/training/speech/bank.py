@@ -29,7 +29,7 @@ from models.training.speech.spectra import (
     spectra,
 )
 
-__all__ = ["Bank", "build_banks"]
+__all__ = ["Bank", "build_banks", "write_bank"]
 
 PIECES_A_BACKGROUND = 260
 MADE_NOISES = 1500
@@ -145,9 +145,24 @@ def _noise_rows(background: Path, seed: int) -> Iterator[tuple[Clip, NDArray[np.
         yield Clip("noise", "made", ""), encode(spectra(wave)[:ROW_FRAMES]), 0, 74
 
 
-def _write(
+def write_bank(
     folder: Path, name: str, rows: Iterator[tuple[Clip, NDArray[np.uint8], int, int]]
 ) -> int:
+    """Write a bank; its table comes last, so that a broken run is not taken for a whole bank.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+    name : str
+        Of the two files, ``.u8`` and ``.tsv``.
+    rows : iterator of (Clip, ndarray of shape (75, 256), int, int)
+        What is said and by whom, the row, and the frames where it begins and ends.
+
+    Returns
+    -------
+    int
+        Rows written.
+    """
     count = 0
     temporary = folder / f"{name}.tsv.part"
     with (folder / f"{name}.u8").open("wb") as codes, temporary.open("w", newline="") as table:
@@ -190,9 +205,9 @@ def build_banks(data: Path, folder: Path, *, seed: int, processes: int = 2) -> d
     jobs = [(seed, wanted[start : start + 250]) for start in range(0, len(wanted), 250)]
     with ProcessPoolExecutor(processes) as pool:
         made = pool.map(partial(_clip_rows, folder), jobs)
-        words = _write(folder, "words", (row for part in made for row in part))
+        words = write_bank(folder, "words", (row for part in made for row in part))
     return {
         "words": words,
-        "running": _write(folder, "running", _running_rows(corpus, seed)),
-        "noise": _write(folder, "noise", _noise_rows(data / "background", seed)),
+        "running": write_bank(folder, "running", _running_rows(corpus, seed)),
+        "noise": write_bank(folder, "noise", _noise_rows(data / "background", seed)),
     }

@@ -64,6 +64,7 @@ class Batches:
         self._words = Bank.open(folder, "words")
         self._running = Bank.open(folder, "running")
         self._noise = Bank.open(folder, "noise")
+        self._hard = Bank.open(folder, "hard") if "heard" in self.mix.kinds else None
         words = self._words
         kept = ~((words.source == "train") & np.isin(words.speaker, list(without)))
         self._rows: dict[tuple[str, str], Rows] = {}
@@ -155,6 +156,8 @@ class Batches:
             "running": lambda size: self._cut_anywhere(self._running, None, size, random, Warp()),
             "babble": lambda size: self._babble(size, random),
             "cut": lambda size: self._cut_words(size, random),
+            "heard": lambda size: self._hard_windows("heard", size, random),
+            "any": lambda size: self._hard_windows("any", size, random),
         }
         parts = []
         for kind in self.mix.kinds:
@@ -177,6 +180,16 @@ class Batches:
             rows = random.integers(0, len(bank.codes), size)
         start = random.uniform(0, ROW_FRAMES - FRAMES, size)
         return windows(bank.codes[rows], start, random, warp)
+
+    def _hard_windows(self, kind: str, size: int, random: Generator) -> Batch:
+        """Windows of running speech in which words were heard, or any, nearly where it was."""
+        bank = self._hard
+        if bank is None:
+            raise ValueError("this mix has no hard windows")
+        rows = random.choice(np.flatnonzero(bank.word == kind), size)
+        start = bank.first[rows] + random.normal(0, 2, size)
+        start = np.clip(start, 0, ROW_FRAMES - FRAMES)
+        return windows(bank.codes[rows], start, random, Warp(0.05, 0.05))
 
     def _spliced(self, size: int, random: Generator) -> Batch:
         """The beginning of one real word with the end of another, or a word backwards."""

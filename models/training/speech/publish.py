@@ -20,7 +20,7 @@ from models.training.speech.streams import negative_files, unknown_stream, word_
 from models.training.speech.thresholds import word_thresholds
 from models.training.speech.weights import read_weights
 
-__all__ = ["golden_inputs", "publish"]
+__all__ = ["draft", "golden_inputs", "publish"]
 
 _SEED = 5
 _GOLDEN_VOICE = "flite slt"
@@ -52,6 +52,39 @@ def golden_inputs(corpus: Corpus) -> NDArray[np.float32]:
     return planes(sounds)
 
 
+def draft(work: Path, folder: Path, *, run: Path) -> Path:
+    """Export what a run has trained so far, with one careful threshold for all words.
+
+    Parameters
+    ----------
+    work : pathlib.Path
+        With the corpus.
+    folder : pathlib.Path
+        Gets the files.
+    run : pathlib.Path
+        With ``average.weights.h5``.
+
+    Returns
+    -------
+    pathlib.Path
+        `folder`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(Corpus(work), folder, run, dict.fromkeys(TARGETS, 0.9))
+    return folder
+
+
+def _write(corpus: Corpus, folder: Path, run: Path, thresholds: dict[str, float]) -> None:
+    export(
+        folder,
+        recipe.GROWN,
+        read_weights(recipe.GROWN, run / "average.weights.h5"),
+        thresholds=thresholds,
+        golden=golden_inputs(corpus),
+        facts={},
+    )
+
+
 def publish(work: Path, data: Path, folder: Path, *, run: Path) -> None:
     """Export what a run has trained so far, with thresholds.
 
@@ -67,21 +100,7 @@ def publish(work: Path, data: Path, folder: Path, *, run: Path) -> None:
         With ``average.weights.h5``.
     """
     corpus = Corpus(work)
-    weights = read_weights(recipe.GROWN, run / "average.weights.h5")
-    golden = golden_inputs(corpus)
-
-    def write(thresholds: dict[str, float]) -> None:
-        export(
-            folder,
-            recipe.GROWN,
-            weights,
-            thresholds=thresholds,
-            golden=golden,
-            facts={},
-        )
-
-    write(dict.fromkeys(TARGETS, 0.9))
-    model = read_speech_model(folder)
+    model = read_speech_model(draft(work, folder, run=run))
     # A quarter of the voices sets the thresholds, the others are for the figure in the card.
     tracks = [track_of(model, path) for path in negative_files(work, thresholds=True)]
     tracks.append(track_of(model, unknown_stream(corpus, seed=_SEED)))
@@ -90,5 +109,5 @@ def publish(work: Path, data: Path, folder: Path, *, run: Path) -> None:
         for stream in word_streams(corpus, data / "background", seed=_SEED)
     ]
     thresholds = word_thresholds(tracks, said, SmoothMode())
-    write(thresholds)
+    _write(corpus, folder, run, thresholds)
     print(thresholds)

@@ -24,6 +24,7 @@ __all__ = [
     "fold_plan",
     "folds",
     "grown_plan",
+    "hard_plan",
     "held_out",
     "scarce_speakers",
     "streams_plan",
@@ -161,6 +162,23 @@ def grown_plan(start_from: Path) -> Plan:
         smoothing=0.02,
         seed=SEED + 3,
         mix="babble",
+        start_from=str(start_from),
+    )
+
+
+def hard_plan(start_from: Path) -> Plan:
+    """Return the fifth stage: a third of the unknown is speech that was taken for words."""
+    return Plan(
+        network=GROWN,
+        steps=3000,
+        batch=64,
+        rate=6e-4,
+        warm=100,
+        hold=0.2,
+        average=0.998,
+        smoothing=0.02,
+        seed=SEED + 4,
+        mix="hard",
         start_from=str(start_from),
     )
 

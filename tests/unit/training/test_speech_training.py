@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
 
+from core.speech.model import SpeechModel
 from models.training.speech.batches import Batches
 from models.training.speech.grow import grow
+from models.training.speech.hard import _found
 from models.training.speech.labels import LABELS, TARGETS, UNKNOWN
 from models.training.speech.mixes import MIXES, SOURCES
 from models.training.speech.network import build
 from models.training.speech.spectra import BINS, FRAMES, ROW_BINS, ROW_FRAMES
+from models.training.speech.synthesis import Line
+from models.training.speech.voices import Voice
 
 OTHERS = ("on", "off", "bed", "cat", "happy", "marvin")
 LEFT_OUT = "nobody"
@@ -42,6 +48,7 @@ def banks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     _write(folder, "words", words)
     _write(folder, "running", [("running", "", "voice")] * 8)
+    _write(folder, "hard", [("running", kind, "voice") for kind in ("heard", "any") * 4])
     _write(folder, "noise", [("noise", kind, "") for kind in ("background", "made") * 4])
     return folder
 
@@ -79,6 +86,35 @@ def test_speakers_that_are_left_out_are_not_heard(banks: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Keras' variables with NumPy 2
+def test_where_a_word_was_heard_in_other_speech_is_kept_once_in_the_middle_of_its_row() -> None:
+    random = np.random.default_rng(5)
+    # Two seconds of hiss in which one tone of 150 ms stands out.
+    sound = random.normal(0, 300, 32000)
+    tone_at = 18000
+    sound[tone_at : tone_at + 2400] += 9000 * np.sin(np.arange(2400) * 2 * np.pi * 1000 / 16000)
+
+    def run(inputs: np.ndarray) -> SimpleNamespace:
+        """Hear "go" the better, the nearer the tone is to the middle of the window."""
+        tone = inputs[:, :, 40:53, 0].mean(axis=2) > inputs.mean(axis=(1, 2, 3))[:, None] + 1
+        middle = np.arange(FRAMES) - FRAMES // 2
+        away = np.abs((tone * middle).sum(axis=1)) / np.maximum(tone.sum(axis=1), 1)
+        scores = np.zeros((len(inputs), len(LABELS)), np.float32)
+        scores[:, LABELS.index("go")] = np.where(tone.any(axis=1), 1 - away / 12, 0)
+        return SimpleNamespace(scores=scores)
+
+    line = Line("hiss", "", Voice("espeak-ng", "en-us"))
+    model = cast(SpeechModel, SimpleNamespace(run=run))
+    rows, seconds = _found(model, line, sound.astype(np.int16), random)
+    assert seconds == pytest.approx(4, abs=0.2)
+    (heard,) = [row for row in rows if row[0].word == "heard"]
+    clip, codes, first, last = heard
+    assert (clip.source, clip.speaker) == ("running", "espeak-ng en-us")
+    assert last - first == FRAMES
+    loudest = int(codes[:, 40:53].astype(float).mean(axis=1).argmax())
+    assert loudest == pytest.approx(ROW_FRAMES // 2, abs=6)
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Keras' variables with NumPy 2
 def test_a_grown_network_begins_with_the_same_answers(tmp_path: Path) -> None:
     import keras
