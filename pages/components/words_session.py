@@ -80,9 +80,14 @@ def _trunk() -> WordTrunk:
 
 
 class WordsSession:
-    """All that belongs to one visitor; for the script's thread."""
+    """All that belongs to one visitor.
+
+    For the script's thread; but a run may begin while the thread of the last one is still
+    changing the takes, as when a microphone reports itself. `follow` and changes wait for it.
+    """
 
     def __init__(self) -> None:
+        self._busy = threading.RLock()
         self.samples = SampleSet()
         self.base, self.trunk = _base(), _trunk()
         # None until another was chosen.
@@ -140,11 +145,12 @@ class WordsSession:
 
     def change(self, act: Callable[..., object], *arguments: object) -> None:
         """Change the takes, or keep why that could not be done."""
-        self.problem, self.notes, self.skipped, self.brought = None, [], (), None
-        try:
-            act(*arguments)
-        except TeachdeckError as error:
-            self.problem = error
+        with self._busy:
+            self.problem, self.notes, self.skipped, self.brought = None, [], (), None
+            try:
+                act(*arguments)
+            except TeachdeckError as error:
+                self.problem = error
 
     def example(self, sample: Sample) -> Example:
         """Return a take as what is taught, with the label that it has now."""
@@ -235,10 +241,10 @@ class WordsSession:
                 self.samples.replace_all(labels, given)
             self.notes, self.skipped = list(found.notes), found.skipped
 
-        before = len(self.samples.samples()) if add else 0
-        self.change(act)
-        takes = len(self.samples.samples())
-        self.brought = Brought(name, takes if is_project(content) else takes - before, self.problem)
+        with self._busy:
+            before = len(self.samples.samples()) if add and not is_project(content) else 0
+            self.change(act)
+            self.brought = Brought(name, len(self.samples.samples()) - before, self.problem)
 
     def project(self) -> WordProject:
         """Return all that is taught here, as a project file keeps it."""
@@ -265,8 +271,12 @@ class WordsSession:
 
     def delete_recordings(self) -> None:
         """Forget every recording, what was computed from them, and the model taught on them."""
+        with self._busy:
+            self._forget()
+
+    def _forget(self) -> None:
         fresh = WordsSession()
-        fresh.recordings = self.recordings + 1
+        fresh._busy, fresh.recordings = self._busy, self.recordings + 1
         if self.training is not None:
             self.training.job.stop()
         for name in ("words_ear", "words_tried", "words_tried_key"):
@@ -287,6 +297,10 @@ class WordsSession:
 
     def follow(self) -> None:
         """Teach anew where the takes have changed, and take in a training that has ended."""
+        with self._busy:
+            self._follow()
+
+    def _follow(self) -> None:
         self._finish_training()
         version = self.samples.version
         if version == self._seen:

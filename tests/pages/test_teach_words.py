@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 import time
 import wave
 import zipfile
@@ -68,6 +69,27 @@ def test_one_click_teaches_the_demo_words_and_judges_them(language: str, accurac
     assert isinstance(model, SpeechModel)
     assert model.words == ("上一张", "下一张")
     assert any("上一张" in text.value and "下一张" in text.value for text in app.markdown)
+
+
+def test_a_run_that_begins_while_takes_still_come_in_shows_them() -> None:
+    app = _open()
+    session = _session(app)
+    begun, wanted = threading.Event(), threading.Event()
+
+    def slowly() -> None:
+        begun.set()
+        wanted.wait(5)
+        session.load_demo()  # type: ignore[attr-defined]
+
+    # The thread of the run before, which a report of the microphone has overtaken.
+    before = threading.Thread(target=session.change, args=(slowly,))  # type: ignore[attr-defined]
+    before.start()
+    assert begun.wait(5)
+    threading.Timer(1.0, wanted.set).start()
+    app.run()
+    before.join(10)
+    assert not app.exception
+    assert any(metric.label == "Words right" for metric in app.metric)
 
 
 def test_the_taught_words_go_to_the_slideshow_with_one_click(
