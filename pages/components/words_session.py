@@ -237,7 +237,8 @@ class WordsSession:
             if add:
                 self.samples.add_many(given)
             else:
-                labels = list(dict.fromkeys(sample.label for sample in given))
+                # Words first: they are what one looks for.
+                labels = sorted(dict.fromkeys(sample.label for sample in given), key=is_noise)
                 self.samples.replace_all(labels, given)
             self.notes, self.skipped = list(found.notes), found.skipped
 

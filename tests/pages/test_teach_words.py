@@ -69,6 +69,7 @@ def test_one_click_teaches_the_demo_words_and_judges_them(language: str, accurac
     assert isinstance(model, SpeechModel)
     assert model.words == ("上一张", "下一张")
     assert any("上一张" in text.value and "下一张" in text.value for text in app.markdown)
+    assert _session(app).samples.classes[:2] == ("上一张", "下一张")  # type: ignore[attr-defined]
 
 
 def test_a_run_that_begins_while_takes_still_come_in_shows_them() -> None:
