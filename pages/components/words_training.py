@@ -30,6 +30,7 @@ def show_training(words: WordsSession) -> None:
         default="few",
         required=True,
         key="words_preset",
+        persist_state="session",
         width="stretch",
     )
     choose_base(words)
@@ -82,12 +83,22 @@ def _show_summary(words: WordsSession) -> None:
 
 def _show_tfjs(words: WordsSession) -> None:
     st.caption(t("wordspage.tfjs_help"))
-    epochs = st.number_input(t("wordspage.epochs"), 1, 1000, 30, key="words_epochs")
+    epochs = st.number_input(
+        t("wordspage.epochs"), 1, 1000, 30, key="words_epochs", persist_state="session"
+    )
     with st.expander(t("wordspage.options")):
-        mixing = st.slider(t("wordspage.mixing"), 0.0, 1.0, 0.0, 0.05, key="words_mixing")
-        hop = st.slider(t("wordspage.hop"), 0.05, 1.0, 0.25, 0.05, key="words_hop")
-        tuning = st.number_input(t("wordspage.tuning"), 0, 1000, 0, key="words_tuning")
-        held = st.slider(t("wordspage.held"), 0.0, 0.5, 0.0, 0.05, key="words_held")
+        mixing = st.slider(
+            t("wordspage.mixing"), 0.0, 1.0, 0.0, 0.05, key="words_mixing", persist_state="session"
+        )
+        hop = st.slider(
+            t("wordspage.hop"), 0.05, 1.0, 0.25, 0.05, key="words_hop", persist_state="session"
+        )
+        tuning = st.number_input(
+            t("wordspage.tuning"), 0, 1000, 0, key="words_tuning", persist_state="session"
+        )
+        held = st.slider(
+            t("wordspage.held"), 0.0, 0.5, 0.0, 0.05, key="words_held", persist_state="session"
+        )
     settings = TfjsSettings(
         epochs=int(epochs),
         augment_by_mixing_noise_ratio=mixing or None,

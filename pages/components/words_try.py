@@ -36,7 +36,12 @@ def show_try(words: WordsSession) -> None:
     ):
         choose_taught()
         st.switch_page("pages/voice_slideshow.py")
-    own = st.toggle(t("wordspage.own_thresholds"), value=True, key="words_own_thresholds")
+    own = st.toggle(
+        t("wordspage.own_thresholds"),
+        value=True,
+        key="words_own_thresholds",
+        persist_state="session",
+    )
     threshold = st.slider(
         t("wordspage.threshold"),
         0.0,
@@ -44,6 +49,7 @@ def show_try(words: WordsSession) -> None:
         0.5,
         0.05,
         key="words_threshold",
+        persist_state="session",
         disabled=own and all(word in words.thresholds for word in model.words),
     )
     mode = SmoothMode(threshold=threshold, thresholds=words.thresholds if own else {})

@@ -102,10 +102,14 @@ def test_the_taught_words_go_to_the_slideshow_with_one_click(
     assert app.slider(key="words_threshold").disabled  # each word has its own
     app.toggle(key="words_own_thresholds").set_value(False).run()
     assert not app.slider(key="words_threshold").disabled
+    app.segmented_control(key="words_preset").set_value("tfjs").run()
     app.button(key="words_to_slides").click().run()
     assert not app.exception
     assert app.selectbox(key="speech_model").value == "taught"
     assert set(app.session_state["show_table"]) == {"上一张", "下一张"}
+    app.switch_page("pages/teach_words.py").run()
+    assert not app.toggle(key="words_own_thresholds").value
+    assert app.session_state["words_preset"] == "tfjs"
 
 
 def test_a_project_brings_back_the_model_that_was_taught_with_its_thresholds() -> None:
