@@ -27,7 +27,7 @@ def drop_worker_of_another_offer(key: str) -> None:
 
     context, value = st.session_state.get(key), _told(key)
     worker = None if context is None else context._get_worker()
-    served, sdp = st.session_state.get(f"{key}_offer", (_nobody, ""))
+    served, sdp, _ = st.session_state.get(f"{key}_offer", (_nobody, "", None))
     if worker is None or worker is not served() or _sdp(value) in ("", sdp):
         return
     _reset_context(context)
@@ -36,13 +36,29 @@ def drop_worker_of_another_offer(key: str) -> None:
 
 def note_offer(key: str) -> None:
     """Remember which offer the worker was made for; after each ``webrtc_streamer``."""
+    place = f"{key}_offer"
     context = st.session_state.get(key)
     worker = None if context is None else context._get_worker()
-    if worker is None:
-        st.session_state.pop(f"{key}_offer", None)
-    elif st.session_state.get(f"{key}_offer", (_nobody, ""))[0]() is not worker:
+    served, sdp, track = st.session_state.get(place, (_nobody, "", None))
+    if worker is None or served() is not worker:
+        _end(track)
+        st.session_state.pop(place, None)
+        sdp = _sdp(_told(key))
+    if worker is not None:
         # Weakly: a connection that is over shall go.
-        st.session_state[f"{key}_offer"] = (weakref.ref(worker), _sdp(_told(key)))
+        st.session_state[place] = (weakref.ref(worker), sdp, worker.input_audio_track)
+
+
+def _end(track: Any) -> None:
+    """End the sound of a connection that is over.
+
+    aiortc 1.16 tells those who wait for sound that there will be none, but not where the
+    connection was ended before it stood: then a task of the relay would wait for ever.
+    """
+    from streamlit_webrtc.eventloop import get_global_event_loop
+
+    if track is not None and track.readyState == "live":
+        get_global_event_loop().call_soon_threadsafe(track._queue.put_nowait, None)
 
 
 def _nobody() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -17,8 +18,18 @@ from pages.components.rtc_restart import drop_worker_of_another_offer, note_offe
 KEY = "live_rtc"
 
 
+class Track:
+    readyState = "live"  # noqa: N815  # the field's name
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[None] = asyncio.Queue()
+
+
 class Worker:
     stopped = 0
+
+    def __init__(self) -> None:
+        self.input_audio_track = Track()
 
     def stop(self) -> None:
         self.stopped += 1
@@ -72,3 +83,20 @@ def test_nothing_is_there_before_the_first_start(state: dict[str, Any]) -> None:
     drop_worker_of_another_offer(KEY)
     note_offer(KEY)
     assert state == {}
+
+
+def test_sound_that_never_began_ends_with_its_connection(
+    state: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker, context = _connect(state)
+    context._set_worker(None)
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        monkeypatch.setattr("streamlit_webrtc.eventloop.get_global_event_loop", lambda: loop)
+        await asyncio.to_thread(note_offer, KEY)
+        async with asyncio.timeout(10):
+            assert await worker.input_audio_track._queue.get() is None
+
+    asyncio.run(run())
+    assert f"{KEY}_offer" not in state
