@@ -60,8 +60,10 @@ class RecordedMicrophone(Microphone):
         super().push(block, channels, rate_hz)
 
     def _note(self, word: str, probability: float, time_s: float) -> None:
+        # Before the page is told: a tile can be green while this line is still being written.
+        at_s = time.time()
         super()._note(word, probability, time_s)
-        line = json.dumps({"word": word, "at_s": time.time(), "dropped": self._dropped})
+        line = json.dumps({"word": word, "at_s": at_s, "dropped": self._dropped})
         self._event_file.write(line.encode() + b"\n")
 
 
