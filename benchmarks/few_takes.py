@@ -20,7 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from core.speech.examples import Example, read_examples
 from core.speech.labels import is_noise
 from core.speech.store import load_model
-from core.speech.teach import score_words, teach_words
+from core.speech.teach import COPIES, score_words, teach_words
 from core.speech.trunk import TakeFeatures, WordTrunk, listening_front_end
 from core.speech.word_files import read_word_folder
 
@@ -60,7 +60,7 @@ class Bench:
         return float(np.mean(right))
 
     def _kept_plain(self, examples: Sequence[Example]) -> NDArray[np.float32]:
-        return self.trunk.take_features(examples, copies=6, seed=0, kept=self.kept)[:, 0]
+        return self.trunk.take_features(examples, copies=COPIES, seed=0, kept=self.kept)[:, 0]
 
     def _kernel(self, model: object) -> NDArray[np.float32]:
         return model.network.node("NewHeadDense/linear").weights["kernel"]  # type: ignore[attr-defined,no-any-return]
@@ -118,7 +118,7 @@ def main() -> None:
     score_words(examples, bench.trunk, bench.kept)
     whole_s = time.perf_counter() - start_s
     start_s = time.perf_counter()
-    bench.trunk.take_features(examples[:1], copies=6, seed=1, kept=TakeFeatures())
+    bench.trunk.take_features(examples[:1], copies=COPIES, seed=1, kept=TakeFeatures())
     print(
         f"score of 30 takes {whole_s:.3f} s, and {time.perf_counter() - start_s:.3f} s "
         "for the features of the take that was added"

@@ -29,6 +29,8 @@ __all__ = ["TakeFeatures", "WordTrunk", "listening_front_end"]
 _HEAD = "NewHeadDense"
 _FEATURES = "taught_features"
 _KEPT_TAKES = 4000
+# So many of a network's last maps are read: a fourth adds less than it costs in time.
+_MAPS = 3
 _ONE_AT_A_TIME = threading.Lock()
 
 
@@ -65,9 +67,10 @@ class TakeFeatures:
 class WordTrunk:
     """A speech network without its last layers; its output is what a head reads.
 
-    Use :meth:`of`. Where the network itself pools its last map over time, the mean and the
-    maximum of that map are the features: measured, they tell unknown words apart better than the
-    layer after it, which was made for the words of the base. Otherwise the embedding is.
+    Use :meth:`of`. Where the network itself pools its last map over time, the means of that map and
+    of those before it are the features. The layer after it was made for the words of the base, the
+    maps are the less so the earlier they are: measured, words in other languages by other people
+    are told apart best by several together. Otherwise the embedding is.
 
     Attributes
     ----------
@@ -100,16 +103,18 @@ class WordTrunk:
         """
         pooling = [node for node in base.network.nodes if node.op == "global_average_pool"]
         if pooling and not embedding:
-            last_map = pooling[-1].inputs[0]
-            kept = base.network.upto(last_map).nodes
+            maps = _maps_before(base.network, pooling[-1].inputs[0])
             plain = {"keepdims": False}
+            means = tuple(f"taught_mean_{place}" for place in range(1, len(maps) + 1))
             nodes = (
-                *kept,
-                Node("taught_mean", "global_average_pool", (last_map,), plain),
-                Node("taught_maximum", "global_max_pool", (last_map,), plain),
-                Node(_FEATURES, "concatenate", ("taught_mean", "taught_maximum"), {"axis": 0}),
+                *base.network.upto(maps[-1]).nodes,
+                *(
+                    Node(name, "global_average_pool", (found,), plain)
+                    for name, found in zip(means, maps, strict=True)
+                ),
+                *([Node(_FEATURES, "concatenate", means, {"axis": 0})] if len(maps) > 1 else []),
             )
-            network, layer = Network(nodes), _FEATURES
+            network, layer = Network(nodes), nodes[-1].name
         else:
             named = base.outputs.get("embedding")
             if named is None:
@@ -230,3 +235,15 @@ class WordTrunk:
             source="taught",
             licence=self.base.licence,
         )
+
+
+def _maps_before(network: Network, last: str) -> list[str]:
+    """Return the last maps of a chain of convolutions, earliest first; `last` is one of them."""
+    maps = [last]
+    node = network.node(last)
+    while len(maps) < _MAPS and len(node.inputs) == 1:
+        before = node.inputs[0]
+        if node.op == "conv2d" and network.node(before).inputs:
+            maps.insert(0, before)
+        node = network.node(before)
+    return maps

@@ -22,7 +22,7 @@ from core.speech.examples import Example
 from core.speech.exports import Export
 from core.speech.labels import BACKGROUND_NOISE_TAG, is_noise, is_unknown
 from core.speech.takes import check_take, check_takes, cut_at_pauses, cut_noise, example_from_audio
-from core.speech.teach import WordScore, teach_words
+from core.speech.teach import COPIES, WordScore, teach_words
 from core.speech.train_words import TfjsSettings, TfjsTraining, start_tfjs_training
 from core.speech.trunk import TakeFeatures, WordTrunk, listening_front_end
 from core.speech.word_files import read_words
@@ -329,7 +329,7 @@ class WordsSession:
             self.use(None)
             return
         self.score, self.teach_notes = taught.score, taught.notes
-        plain = self.trunk.take_features(examples, copies=6, seed=0, kept=self.features)[:, 0]
+        plain = self.trunk.take_features(examples, copies=COPIES, seed=0, kept=self.features)[:, 0]
         for doubt in check_takes(examples, plain):
             self.doubts.setdefault(samples[doubt.position].id, []).append(doubt.note)
         self.use(taught.model)
