@@ -27,15 +27,15 @@ TARGET = Path(__file__).resolve().parents[1] / "demo_sets" / "speech"
 # CMU ARCTIC recordings, free for any use.
 CLIPS: dict[str, tuple[str, tuple[str, ...]]] = {
     "directions": ("slt", ("left", "right", "up", "down", "go", "stop")),
-    "digits": ("rms", ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")),
-    "among_others": ("slt", ("yes", "banana", "no", "library", "zero", "window")),
+    "digits": ("awb", ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")),
+    "among_others": ("rms", ("yes", "banana", "no", "library", "zero", "window")),
 }
 
 _SEED = 20_261_125
 _PAUSE_S = 0.75
 _LEAD_S = 0.6
 _PEAK = 0.5
-_NOISE = 1e-4  # -80 dB of full scale
+_NOISE = 1e-3  # -60 dB of full scale
 _SILENT = 0.02
 _EDGE_S = 0.03
 
