@@ -13,7 +13,7 @@ from core.audio import normalize
 __all__ = ["augment_spectrogram"]
 
 _PITCH, _TEMPO, _TILT = 0.08, 0.12, 0.3
-_SHIFT_FRAMES = 9
+_SHIFT_FRAMES = 6
 _QUIET_SHARE = 0.2
 
 

@@ -25,7 +25,7 @@ __all__ = ["COPIES", "TaughtWords", "WordScore", "WordTeacher", "score_words", "
 
 # Varied copies of each take: ten tell other people's words apart better than six, 16 no better.
 COPIES = 10
-_THRESHOLD = 0.8
+_THRESHOLD = 0.7
 Take = Example | NDArray[np.floating] | bytes | str
 
 
