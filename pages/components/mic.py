@@ -20,7 +20,6 @@ from core.audio.microphone import Ear, Heard, Microphone, MicStatus
 from pages.components.cached import load_table_libraries
 from pages.components.i18n import t
 from pages.components.ice import ice_problem, ice_servers
-from pages.components.rtc_restart import drop_worker_of_another_offer, note_offer
 
 __all__ = [
     "Ear",
@@ -81,21 +80,16 @@ def microphone(key: str, *, settings: DeltaGenerator | None = None) -> Microphon
         constraint: bool(st.session_state.get(f"{key}_{name}", False))
         for name, constraint in _SETTINGS.items()
     }
-    drop_worker_of_another_offer(f"{key}_rtc")
     sink = create_audio_sink_track(mic.receive, key=f"{key}_sink", on_ended=mic.ended)
-    try:
-        context = webrtc_streamer(
-            key=f"{key}_rtc",
-            mode=WebRtcMode.SENDONLY,
-            # An explicit list: without one the component looks for servers on the network.
-            rtc_configuration={"iceServers": ice_servers()},
-            media_stream_constraints={"video": False, "audio": constraints},
-            sink_audio_track=sink,
-            translations=_button_texts(),
-        )
-    finally:
-        # It leaves by a rerun where a connection is made or ended.
-        note_offer(f"{key}_rtc")
+    context = webrtc_streamer(
+        key=f"{key}_rtc",
+        mode=WebRtcMode.SENDONLY,
+        # An explicit list: without one the component looks for servers on the network.
+        rtc_configuration={"iceServers": ice_servers()},
+        media_stream_constraints={"video": False, "audio": constraints},
+        sink_audio_track=sink,
+        translations=_button_texts(),
+    )
     mic.note_connection(playing=context.state.playing, connecting=context.state.signalling)
     place = settings or st.container()
     with place, st.expander(t("mic.settings"), icon=":material/tune:", key=f"{key}_settings"):
