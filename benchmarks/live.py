@@ -73,21 +73,23 @@ class Delays:
         Parameters
         ----------
         said : Script
-        arrivals : ndarray of float64, shape (frames,)
-        received : ndarray of int16, shape (frames * 960,)
+        arrivals : ndarray of float64, shape (n,)
+            When each part of the sound came; the parts are equally long.
+        received : ndarray of int16, shape (n * samples,)
         heard, greens : list of (str, float)
             Words, and when they were decided and shown.
         markers : list of float
             When the browser had the marker's sound.
         """
         words = find(said, received)
+        part = len(received) // max(1, len(arrivals))
         self.said += len(words)
         for at in marker_starts(said, words):
-            before = [moment for moment in markers or () if moment <= arrivals[at // FRAME]]
+            before = [moment for moment in markers or () if moment <= arrivals[at // part]]
             if before:
-                self.capture.append(float(arrivals[at // FRAME]) - before[-1])
-        starts = np.array([arrivals[start // FRAME] for _, start, _ in words])
-        ends = [float(arrivals[end // FRAME]) for _, _, end in words]
+                self.capture.append(float(arrivals[at // part]) - before[-1])
+        starts = np.array([arrivals[start // part] for _, start, _ in words])
+        ends = [float(arrivals[end // part]) for _, _, end in words]
         matched = set()
         for word, decided_s in heard:
             place = int(np.searchsorted(starts, decided_s, side="right")) - 1

@@ -185,6 +185,7 @@ def frames_and_events(
     server: Server, number: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int16], list[dict[str, Any]]]:
     """Return when a microphone's frames came, their samples in a row, and what was heard."""
+    holdings(server)  # what came until now is written then
     folder = server.home / "probe"
     content = (folder / f"{number}.frames").read_bytes()
     frames = np.frombuffer(content[: len(content) // FRAME.itemsize * FRAME.itemsize], FRAME)

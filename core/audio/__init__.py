@@ -9,7 +9,7 @@ from core.audio.decode import (
     decode_audio,
     open_audio,
 )
-from core.audio.resample import Resampler, to_mono
+from core.audio.resample import PromptResampler, Resampler, to_mono
 from core.audio.ring import RingBuffer
 from core.audio.wav import encode_wav
 
@@ -19,6 +19,7 @@ __all__ = [
     "BrowserFftStream",
     "Columns",
     "DecodedAudio",
+    "PromptResampler",
     "Resampler",
     "RingBuffer",
     "SoundSource",

@@ -11,13 +11,16 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from itertools import groupby
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.audio import Resampler, to_mono
+from core.audio import PromptResampler, to_mono
 from core.audio.recent import RecentSound
 from core.errors import TeachdeckError
 
@@ -28,15 +31,17 @@ __all__ = ["RATE_HZ", "Ear", "Heard", "MicStatus", "Microphone"]
 
 RATE_HZ = 44_100
 _KEPT_S = 30.0
-# Two seconds of frames may wait; beyond that the listener could never catch up.
-_MOST_WAITING = 100
+# So much sound may wait; beyond that the listener could never catch up.
+_MOST_WAITING_S = 2.0
+# Of so many frames the arrival is known: five seconds of the shortest that browsers send.
+_KEPT_ARRIVALS = 500
 _KEPT_EVENTS = 1000
 # Without a frame for so long the worker ends; the next frame starts another.
 _IDLE_S = 5.0
 _QUIET_S = 1.5
-# Frames come fifty a second; those that complete a decision together cost less. Longest that they
-# wait, for the level's sake and in case that none follow.
-_TOGETHER_S = 0.1
+# Frames hold 10 to 60 ms, as the browser likes; those that complete a decision together cost less.
+# Longest that they wait, for the level's sake and in case that none follow.
+_TOGETHER_S = 0.2
 _LEVEL_S = 0.1
 _CLIPPED = 0.99
 _CLIPPING_SHOWN_S = 1.0
@@ -126,6 +131,17 @@ class MicStatus:
     problem: str
 
 
+class _Block(NamedTuple):
+    """What one frame brought: interleaved samples, and when."""
+
+    samples: NDArray[Any]
+    channels: int
+    rate_hz: int
+    at_s: float
+    # Seconds of sound that came until its end.
+    until_s: float
+
+
 class Microphone:
     """Sound from one connection after another; the log and the clock go on over all of them.
 
@@ -139,8 +155,7 @@ class Microphone:
 
     def __init__(self) -> None:
         self.recent = RecentSound(_KEPT_S, rate_hz=RATE_HZ)
-        # Block, channels, rate, when it came, and the seconds that came until then.
-        self._waiting: deque[tuple[NDArray[Any], int, int, float, float]] = deque()
+        self._waiting: deque[_Block] = deque()
         self._wake = threading.Event()
         self._lock = threading.Lock()
         self._worker: threading.Thread | None = None
@@ -151,13 +166,13 @@ class Microphone:
         self._came_s = 0.0
         # Of the worker.
         self._due_s = 0.0
-        self._resampler: Resampler | None = None
+        self._resampler: PromptResampler | None = None
         self._ear: Ear | None = None
         self._level_db: float | None = None
         self._clipped_at = -math.inf
         self._loud_at = time.monotonic()
         self._work_s = 0.0
-        self._arrivals: deque[tuple[float, float]] = deque(maxlen=_MOST_WAITING)
+        self._arrivals: deque[tuple[float, float]] = deque(maxlen=_KEPT_ARRIVALS)
         self._heard: deque[Heard] = deque(maxlen=_KEPT_EVENTS)
         self._serial = 0
         self._ear_base_s = 0.0
@@ -184,13 +199,13 @@ class Microphone:
             self._ended = False
         self._frames += 1
         self._frame_at, self._rate_hz, self._channels = now, rate_hz, channels
-        if len(self._waiting) >= _MOST_WAITING:
-            self._waiting.popleft()
-            self._dropped += 1
-        first = not self._waiting
         self._came_s += block.size / (channels * rate_hz)
-        self._waiting.append((block, channels, rate_hz, now, self._came_s))
-        if first or self._came_s >= self._due_s:
+        self._waiting.append(_Block(block, channels, rate_hz, now, self._came_s))
+        with suppress(IndexError):  # the worker takes them at the same time
+            while self._came_s - self._waiting[0].until_s > _MOST_WAITING_S:
+                self._waiting.popleft()
+                self._dropped += 1
+        if self._came_s >= self._due_s:
             self._wake.set()
         if self._worker is None:
             self._start()
@@ -209,37 +224,48 @@ class Microphone:
     # ---- the worker's thread ----
 
     def _work(self) -> None:
+        busy_at = time.monotonic()
         while True:
-            idle = not self._waiting
-            woken = self._wake.wait(_IDLE_S if idle else _TOGETHER_S)
+            woken = self._wake.wait(min(_TOGETHER_S, _IDLE_S))
             self._wake.clear()
             enough = self._came_s >= self._due_s or self._ended or not woken
             if self._waiting and enough:
                 self._step()
+                busy_at = time.monotonic()
+            idle = time.monotonic() - busy_at >= _IDLE_S
             with self._lock:
                 # Whoever pushes after this starts a new worker; nothing is left lying.
-                if not self._waiting and (self._ended or (idle and not woken)):
+                if not self._waiting and (self._ended or idle):
                     self._worker = None
                     return
 
     def _step(self) -> None:
         began = time.monotonic()
-        parts = []
-        while self._waiting:
-            block, channels, rate_hz, arrived, came_s = self._waiting.popleft()
-            if self._fresh_connection or self._resampler is None:
-                self._fresh_connection = False
-                self._resampler = Resampler(rate_hz, RATE_HZ)
-            elif self._resampler.from_hz != rate_hz:
-                self._resampler = Resampler(rate_hz, RATE_HZ)
-            parts.append(self._resampler.push(to_mono(block, channels=channels)))
-            until_s = self.recent.time_s + sum(map(len, parts)) / RATE_HZ
-            self._arrivals.append((until_s, arrived))
-        self.feed(np.concatenate(parts))
+        blocks = [self._waiting.popleft()]
+        with suppress(IndexError):
+            while True:
+                blocks.append(self._waiting.popleft())
+        samples, came_s = self._converted(blocks), blocks[-1].until_s
+        time_s = self.recent.time_s + len(samples) / RATE_HZ
+        self._arrivals.extend((time_s - (came_s - one.until_s), one.at_s) for one in blocks)
+        self.feed(samples)
         ear = self._ear
         wanted_s = _TOGETHER_S if ear is None else min(_TOGETHER_S, ear.wanted_s())
         self._due_s = came_s + wanted_s
         self._work_s = time.monotonic() - began
+
+    def _converted(self, blocks: list[_Block]) -> NDArray[np.float32]:
+        """Return the sound of one channel at 44.1 kHz; blocks of one kind are taken together."""
+        parts = []
+        for kind, alike in groupby(blocks, attrgetter("rate_hz", "channels", "samples.dtype")):
+            rate_hz, channels, _ = kind
+            resampler = None if self._fresh_connection else self._resampler
+            if resampler is None or resampler.from_hz != rate_hz:
+                resampler = self._resampler = PromptResampler(rate_hz, RATE_HZ)
+                self._fresh_connection = False
+            together = np.concatenate([one.samples.reshape(-1) for one in alike])
+            parts.append(resampler.push(to_mono(together, channels=channels)))
+        return np.concatenate(parts)
 
     def feed(self, samples: NDArray[np.float32]) -> None:
         """Take samples of one channel at 44.1 kHz: where a recording enters the same pipe."""
@@ -367,7 +393,7 @@ class Microphone:
             clipping=now - self._clipped_at < _CLIPPING_SHOWN_S,
             silent_s=now - self._loud_at,
             since_frame_s=now - self._frame_at,
-            waiting_s=now - waiting[0][3] if waiting else 0.0,
+            waiting_s=now - waiting[0].at_s if waiting else 0.0,
             work_s=self._work_s,
             connections=self._connections,
             problem=self._problem,

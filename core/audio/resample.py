@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from typing import Literal
 
+import av
 import numpy as np
 import soxr
 from numpy.typing import NDArray
 
 from core.errors import AudioError
 
-__all__ = ["MAX_CHANNELS", "MAX_RATE_HZ", "MIN_RATE_HZ", "Resampler", "to_mono"]
+__all__ = [
+    "MAX_CHANNELS",
+    "MAX_RATE_HZ",
+    "MIN_RATE_HZ",
+    "PromptResampler",
+    "Resampler",
+    "to_mono",
+]
 
 MIN_RATE_HZ = 1_000
 MAX_RATE_HZ = 768_000
@@ -79,11 +87,7 @@ class Resampler:
     """
 
     def __init__(self, from_hz: int, to_hz: int = 44_100) -> None:
-        for rate_hz in (from_hz, to_hz):
-            if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
-                raise AudioError(
-                    "audio.rate", rate_hz=rate_hz, least_hz=MIN_RATE_HZ, most_hz=MAX_RATE_HZ
-                )
+        _require_rates(from_hz, to_hz)
         self.from_hz = from_hz
         self.to_hz = to_hz
         self._stream = None if from_hz == to_hz else soxr.ResampleStream(from_hz, to_hz, 1)
@@ -103,3 +107,46 @@ class Resampler:
         rest: NDArray[np.float32] = self._stream.resample_chunk(_EMPTY, last=True)
         self._stream.clear()
         return rest
+
+
+class PromptResampler:
+    """Changes the sample rate of live sound with half a millisecond of delay.
+
+    `Resampler` lets sound go in pieces of up to 19 ms and is as good up to the highest tone; here
+    only what lies above nine tenths of the highest is attenuated, where no word is told by it.
+
+    Parameters
+    ----------
+    from_hz, to_hz : int
+
+    Raises
+    ------
+    AudioError
+        If a rate is not one of sound.
+    """
+
+    def __init__(self, from_hz: int, to_hz: int = 44_100) -> None:
+        _require_rates(from_hz, to_hz)
+        self.from_hz = from_hz
+        self.to_hz = to_hz
+        self._stream = (
+            None if from_hz == to_hz else av.AudioResampler(format="flt", layout="mono", rate=to_hz)
+        )
+
+    def push(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Take the next samples of one channel and return what they complete."""
+        samples = np.ascontiguousarray(samples, np.float32)
+        if self._stream is None or not len(samples):
+            return samples
+        frame = av.AudioFrame.from_ndarray(samples[np.newaxis], format="flt", layout="mono")
+        frame.sample_rate = self.from_hz
+        parts = [part.to_ndarray()[0] for part in self._stream.resample(frame)]
+        return np.concatenate(parts) if parts else _EMPTY
+
+
+def _require_rates(*rates_hz: int) -> None:
+    for rate_hz in rates_hz:
+        if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
+            raise AudioError(
+                "audio.rate", rate_hz=rate_hz, least_hz=MIN_RATE_HZ, most_hz=MAX_RATE_HZ
+            )

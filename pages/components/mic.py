@@ -20,6 +20,7 @@ from core.audio.microphone import Ear, Heard, Microphone, MicStatus
 from pages.components.cached import load_table_libraries
 from pages.components.i18n import t
 from pages.components.ice import ice_problem, ice_servers
+from pages.components.rtc_packets import ask_for_long_packets
 
 __all__ = [
     "Ear",
@@ -75,6 +76,7 @@ def microphone(key: str, *, settings: DeltaGenerator | None = None) -> Microphon
     # Streamlit looks for tables in what this older kind of component is given; were it to import
     # pandas by itself, a chart of another visitor could meet it half imported.
     load_table_libraries()
+    ask_for_long_packets()
     mic = microphone_of(key)
     constraints = {
         constraint: bool(st.session_state.get(f"{key}_{name}", False))

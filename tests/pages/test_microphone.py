@@ -46,6 +46,21 @@ class Clicks(Ear):
         return found
 
 
+class Kept(Ear):
+    """An ear that keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.parts: list[np.ndarray] = []
+
+    def hear(self, samples: np.ndarray) -> list[tuple[str, float, float]]:
+        self.parts.append(samples)
+        return []
+
+    @property
+    def time_s(self) -> float:
+        return sum(map(len, self.parts)) / RATE_HZ
+
+
 def test_interleaved_stereo_is_heard_as_one_channel_at_its_pitch() -> None:
     mic = Microphone()
     for frame in stereo_frames(tone(1.5, 440)):
@@ -55,6 +70,53 @@ def test_interleaved_stereo_is_heard_as_one_channel_at_its_pitch() -> None:
     assert mic.tone_hz() == pytest.approx(440, abs=2)
     assert mic.time_s == pytest.approx(1.5, abs=0.02)
     assert mic.status().level_db == pytest.approx(20 * np.log10(0.3 / 2**0.5), abs=0.2)
+    mic.ended()
+
+
+@pytest.mark.parametrize("lengths", [[480], [1920], [2880], [960, 2880, 120, 1920, 480]])
+def test_frames_of_any_length_are_the_same_sound(lengths: list[int]) -> None:
+    mic = Microphone()
+    mic.listen(ear := Kept())
+    sound, at, count = np.round(32767 * tone(1.5, 440)).astype(np.int16), 0, 0
+    while at < len(sound):
+        part = sound[at : at + lengths[count % len(lengths)]]
+        mic.push(np.repeat(part, 2)[np.newaxis], 2, 48_000)
+        at, count = at + len(part), count + 1
+    until(lambda: ear.time_s > 1.49)
+    assert mic.status().frames == count
+    assert mic.status().dropped == 0
+    heard = np.concatenate(ear.parts)
+    # Not a sample is missing or doubled between two frames: it goes on being this very tone.
+    np.testing.assert_allclose(heard[500:], tone(1.5, 440, RATE_HZ)[500 : len(heard)], atol=1e-4)
+    mic.ended()
+
+
+def test_a_word_is_timed_by_the_frame_that_holds_it() -> None:
+    mic = Microphone()
+    mic.listen(Clicks())
+    frame = np.zeros((1, 2 * 1920), np.int16)
+    for _ in range(3):
+        mic.push(frame, 2, 48_000)
+    until(lambda: mic.time_s > 0.1)
+    time.sleep(0.3)
+    frame[0, 2000:2010] = 32767
+    mic.push(frame, 2, 48_000)
+    until(lambda: len(mic.heard()) > 0)
+    heard = mic.heard()[0]
+    assert heard.time_s == pytest.approx(0.12 + 1000 / 48_000, abs=0.002)
+    # Counted from the frame before it, it would be 0.3 s more than what has passed.
+    assert heard.latency_s < mic.status().since_frame_s + 0.01
+    mic.ended()
+
+
+def test_a_browser_may_change_the_rate_in_mid_sound() -> None:
+    mic = Microphone()
+    mic.listen(ear := Kept())
+    for rate_hz, channels in ((48_000, 2), (8_000, 1), (48_000, 1)):
+        part = np.round(32767 * tone(0.1, 440, rate_hz)).astype(np.int16)
+        mic.push(np.repeat(part, channels)[np.newaxis], channels, rate_hz)
+    until(lambda: ear.time_s > 0.28)
+    assert ear.time_s == pytest.approx(0.3, abs=0.01)
     mic.ended()
 
 
@@ -85,7 +147,8 @@ def test_taking_a_frame_is_quick_and_never_waits_for_recognition() -> None:
     mic.ended()
 
 
-def test_frames_that_nobody_can_keep_up_with_are_dropped_and_counted() -> None:
+@pytest.mark.parametrize("frame_ms", [10, 20, 40, 60])
+def test_frames_that_nobody_can_keep_up_with_are_dropped_and_counted(frame_ms: int) -> None:
     started, go = threading.Event(), threading.Event()
 
     class Stuck(Ear):
@@ -96,12 +159,13 @@ def test_frames_that_nobody_can_keep_up_with_are_dropped_and_counted() -> None:
 
     mic = Microphone()
     mic.listen(Stuck())
-    frame = stereo_frames(tone(0.02, 440))[0]
+    frame = np.zeros((1, 2 * 48 * frame_ms), np.int16)
     mic.push(frame, 2, 48_000)
     assert started.wait(10)
-    for _ in range(module._MOST_WAITING + 30):
+    for _ in range(round(1000 * module._MOST_WAITING_S / frame_ms) + 30):
         mic.push(frame, 2, 48_000)
-    assert mic.status().dropped == 30
+    # What waits is counted from the end of the oldest frame.
+    assert mic.status().dropped == pytest.approx(30, abs=1)
     go.set()
     mic.ended()
 

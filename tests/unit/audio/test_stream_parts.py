@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from core.audio import Resampler, RingBuffer, fit_clip, to_mono
+from core.audio import PromptResampler, Resampler, RingBuffer, fit_clip, to_mono
 from core.errors import AudioError
 
 
@@ -54,11 +54,32 @@ def test_what_the_new_rate_cannot_carry_is_filtered_out() -> None:
     assert np.abs(high[1_000:-1_000]).max() < 1e-4
 
 
+@pytest.mark.parametrize("made", [Resampler, PromptResampler])
 @pytest.mark.parametrize("rate_hz", [0, -1, 999, 10_000_000])
-def test_absurd_rates_are_refused(rate_hz: int) -> None:
+def test_absurd_rates_are_refused(
+    rate_hz: int, made: type[Resampler] | type[PromptResampler]
+) -> None:
     with pytest.raises(AudioError) as caught:
-        Resampler(rate_hz)
+        made(rate_hz)
     assert caught.value.code == "audio.rate"
+
+
+@pytest.mark.parametrize("from_hz", [16_000, 44_100, 48_000, 96_000])
+def test_the_prompt_resampler_is_as_good_where_words_are_and_keeps_nothing_back(
+    from_hz: int,
+) -> None:
+    time_s = np.arange(from_hz) / from_hz
+    wanted_hz = (100, 440, 3000, min(7000, 0.3 * from_hz))
+    tones = sum(0.1 * np.sin(2 * np.pi * hz * time_s) for hz in wanted_hz)
+    samples = np.asarray(tones, np.float32)
+    prompt, usual = PromptResampler(from_hz), Resampler(from_hz)
+    edges = np.cumsum(np.random.default_rng(1).integers(1, 5_000, 200))
+    parts = [prompt.push(part) for part in np.split(samples, edges[edges < from_hz])]
+    heard, expected = np.concatenate(parts), np.concatenate([usual.push(samples), usual.flush()])
+    # Less than a millisecond and a half waits, where the other keeps up to twenty.
+    assert 44_100 - 66 <= len(heard) <= 44_100
+    # 80 dB below the tones, but for where they begin and end.
+    assert np.abs(heard - expected[: len(heard)])[500:-500].max() < 3e-5
 
 
 def test_a_ring_gives_back_what_was_pushed_in_order() -> None:
