@@ -29,6 +29,7 @@ from benchmarks.live_visit import (
     Listener,
     chromium,
     cpu_s,
+    frame_ms,
     frames_and_events,
     holdings,
     open_listener,
@@ -49,11 +50,15 @@ def _spread(values: list[float]) -> str:
     return f"{1000 * median:.0f} ms; {1000 * p95:.0f} ms; {1000 * max(values):.0f} ms"
 
 
+def _of(word: str, greens: list[tuple[str, float]]) -> list[float]:
+    return [at for green, at in greens if green == word]
+
+
 class Delays:
     """How late words came, over one listener or several."""
 
     def __init__(self) -> None:
-        self.said = self.caught = self.wrong = 0
+        self.said = self.caught = self.wrong = self.watched = 0
         self.events: list[float] = []
         self.tiles: list[float] = []
         self.capture: list[float] = []
@@ -66,6 +71,7 @@ class Delays:
         heard: list[tuple[str, float]],
         *,
         greens: list[tuple[str, float]] | None = None,
+        watched_s: float = 0.0,
         markers: list[float] | None = None,
     ) -> None:
         """Count one listener.
@@ -78,6 +84,8 @@ class Delays:
         received : ndarray of int16, shape (n * samples,)
         heard, greens : list of (str, float)
             Words, and when they were decided and shown.
+        watched_s : float
+            Since when it was noted what is shown.
         markers : list of float
             When the browser had the marker's sound.
         """
@@ -101,8 +109,15 @@ class Delays:
                 continue
             matched.add(place)
             self.events.append(decided_s - ends[place])
-            # A browser's clock leaves out what is less than a millisecond.
-            shown = [at for green, at in greens or () if green == word and at >= decided_s - 0.001]
+            if greens is None or decided_s < watched_s:
+                continue
+            self.watched += 1
+            # A browser's clock leaves out what is less than a millisecond. A tile that turns green
+            # only after the word was heard once more belongs to that one.
+            until_s = min(
+                (at for other, at in heard if other == word and at > decided_s), default=1e12
+            )
+            shown = [at for at in _of(word, greens) if decided_s - 0.001 <= at < until_s - 0.001]
             if shown:
                 self.tiles.append(shown[0] - ends[place])
         self.caught += len(matched)
@@ -115,7 +130,12 @@ class Delays:
         ]
         if self.tiles:
             found.append(("word's end to green tile: median; p95; most", _spread(self.tiles)))
-            found.append(("words with a tile", f"{len(self.tiles)}"))
+            found.append(
+                (
+                    "words heard while tiles were watched; with a tile",
+                    f"{self.watched}; {len(self.tiles)}",
+                )
+            )
         if self.capture:
             found.append(("apart: browser to server: median; p95; most", _spread(self.capture)))
         return found
@@ -159,15 +179,22 @@ def _browsers(title: str, count: int, seconds: float, said: Script, folder: Path
     ):
         listeners = [open_listener(browser, server, hear=count == 1) for _ in range(count)]
         rows, share = _listen(server, listeners, seconds)
-        delays, dropped = Delays(), 0
+        delays, dropped, lengths = Delays(), 0, set[int]()
         shown = [listener.greens() for listener in listeners]
         markers = [listener.markers() if count == 1 else None for listener in listeners]
         for number, frames in _by_first_frame(server, count):
             arrivals, received, events = frames
             heard = [(event["word"], event["at_s"]) for event in events]
             dropped += events[-1]["dropped"] if events else 0
+            lengths.add(frame_ms(arrivals, received))
             delays.add(
-                said, arrivals, received, heard, greens=shown[number], markers=markers[number]
+                said,
+                arrivals,
+                received,
+                heard,
+                greens=shown[number],
+                watched_s=listeners[number].watched_s(),
+                markers=markers[number],
             )
         failed = "Traceback" in server.log()
         print_table(
@@ -176,7 +203,7 @@ def _browsers(title: str, count: int, seconds: float, said: Script, folder: Path
                 *delays.rows(),
                 ("server: all", f"{100 * share / count:.1f} % of a core a listener"),
                 *rows,
-                ("frames dropped", f"{dropped}"),
+                ("frames dropped; they held", f"{dropped}; {sorted(lengths)} ms"),
                 ("memory", f"{server.rss_bytes() / 1e6:.0f} MB"),
                 ("errors in the server's log", "yes" if failed else "none"),
             ],

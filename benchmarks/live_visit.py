@@ -26,7 +26,15 @@ from tests.browser.server import Server
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-__all__ = ["Listener", "chromium", "cpu_s", "frames_and_events", "holdings", "open_listener"]
+__all__ = [
+    "Listener",
+    "chromium",
+    "cpu_s",
+    "frame_ms",
+    "frames_and_events",
+    "holdings",
+    "open_listener",
+]
 
 # Notes each tile that turns green, by the clock of the machine.
 _WATCH_TILES = """
@@ -39,6 +47,7 @@ _WATCH_TILES = """
   walk(document);
   if (!list) return false;
   window.greens = [];
+  window.watchedAt = Date.now();
   new MutationObserver((records) => {
     const at = Date.now();
     for (const record of records) {
@@ -124,6 +133,11 @@ class Listener:
         """Return the words whose tiles turned green, and when (``time.time()``)."""
         return [(word, at / 1000) for word, at in self.page.evaluate("window.greens")]
 
+    def watched_s(self) -> float:
+        """Return since when tiles are noted (``time.time()``)."""
+        found: float = self.page.evaluate("window.watchedAt") / 1000
+        return found
+
     def markers(self) -> list[float]:
         """Return when the page had the marker's sound (``time.time()``)."""
         return [at / 1000 for at in self.page.evaluate("window.markers")]
@@ -191,6 +205,14 @@ def frames_and_events(
     frames = np.frombuffer(content[: len(content) // FRAME.itemsize * FRAME.itemsize], FRAME)
     lines = (folder / f"{number}.events").read_text(encoding="utf-8").splitlines()
     return frames["at_s"].copy(), frames["samples"].reshape(-1), [json.loads(x) for x in lines]
+
+
+def frame_ms(arrivals: NDArray[np.float64], received: NDArray[np.int16]) -> int:
+    """Return how much sound most frames held; of what `frames_and_events` returns."""
+    firsts = np.flatnonzero(np.diff(arrivals, prepend=-1.0))
+    parts = np.diff(firsts, append=len(arrivals))
+    part_ms = 1000 * len(received) / RATE_HZ / max(1, len(arrivals))
+    return round(float(np.median(parts)) * part_ms) if len(parts) else 0
 
 
 def cpu_s(server: Server) -> dict[str, float]:

@@ -28,6 +28,15 @@ def test_a_sample_is_heard_and_each_word_can_be_played(visit: Visit) -> None:
     page.locator('.tile.on[data-word="seven"]').wait_for()
     seconds = page.locator(".st-key-sound_player audio").evaluate("a => a.currentTime")
     assert 6 < seconds < 11
+    # It fades in a few steps, none of them drawn by a transition, and is then as before.
+    fading = page.locator('.tile.fading[data-word="seven"]')
+    fading.wait_for()
+    assert fading.evaluate("e => getComputedStyle(e).transitionDuration") == "0s"
+    fading.wait_for(state="detached")
+    background = "e => getComputedStyle(e).backgroundColor"
+    assert tile.evaluate(background) == page.locator(".tile:not(.on, .fading)").first.evaluate(
+        background
+    )
     assert visit.console_errors == []
     assert visit.outside_hosts == set()
 

@@ -3,6 +3,8 @@
 // drawn again: several listeners may share a small machine.
 
 const HOLD_MS = 700;
+const FADE_MS = 1400;
+const FADE_STEPS = 10;
 const FRESH_S = 2.5; // an older event, such as after a sleep, lights nothing
 const RETRY_MS = [1000, 2000, 5000, 15000, 30000];
 const LEAVE_MS = 500; // drawn again within this, the board has not left the page
@@ -68,12 +70,25 @@ export default function ({ parentElement, data: [data], setTriggerValue }) {
   function light(word) {
     const tile = state.tiles.get(word);
     if (!tile) return;
-    clearTimeout(state.timers.get(word));
+    tile.element.classList.remove("fading");
     tile.element.classList.add("on");
-    state.timers.set(
-      word,
-      setTimeout(() => tile.element.classList.remove("on"), HOLD_MS),
-    );
+    later(word, HOLD_MS, () => {
+      tile.element.classList.remove("on");
+      const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+      fade(tile.element, word, still ? 0 : FADE_STEPS - 1);
+    });
+  }
+
+  function fade(element, word, left) {
+    element.classList.toggle("fading", left > 0);
+    if (!left) return;
+    element.style.setProperty("--lit", `${Math.round(100 * (left / FADE_STEPS) ** 2)}%`);
+    later(word, FADE_MS / FADE_STEPS, () => fade(element, word, left - 1));
+  }
+
+  function later(word, wait, action) {
+    clearTimeout(state.timers.get(word));
+    state.timers.set(word, setTimeout(action, wait));
   }
 
   function drawTiles() {
