@@ -317,8 +317,8 @@ class Microphone:
         if playing or connecting:
             self.failed = False
         elif self.connecting:
-            # It was being made, and then there was none.
-            self.failed = True
+            # It was being made, and then there was none. One that was soon ended was one.
+            self.failed = self._frame_at < self.connecting_since
         self.playing, self.connecting = playing, connecting
 
     def listen(self, ear: Ear | None) -> None:

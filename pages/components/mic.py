@@ -21,6 +21,7 @@ from pages.components.cached import load_table_libraries
 from pages.components.i18n import t
 from pages.components.ice import ice_problem, ice_servers
 from pages.components.rtc_packets import ask_for_long_packets
+from pages.components.rtc_restart import SoundEnd, make_way_for_another_offer
 
 __all__ = [
     "Ear",
@@ -82,16 +83,22 @@ def microphone(key: str, *, settings: DeltaGenerator | None = None) -> Microphon
         constraint: bool(st.session_state.get(f"{key}_{name}", False))
         for name, constraint in _SETTINGS.items()
     }
-    sink = create_audio_sink_track(mic.receive, key=f"{key}_sink", on_ended=mic.ended)
-    context = webrtc_streamer(
-        key=f"{key}_rtc",
-        mode=WebRtcMode.SENDONLY,
-        # An explicit list: without one the component looks for servers on the network.
-        rtc_configuration={"iceServers": ice_servers()},
-        media_stream_constraints={"video": False, "audio": constraints},
-        sink_audio_track=sink,
-        translations=_button_texts(),
-    )
+    make_way_for_another_offer(f"{key}_rtc")
+    end = _sound_end(key)
+    sink = create_audio_sink_track(mic.receive, key=f"{key}_sink", on_ended=end)
+    try:
+        context = webrtc_streamer(
+            key=f"{key}_rtc",
+            mode=WebRtcMode.SENDONLY,
+            # An explicit list: without one the component looks for servers on the network.
+            rtc_configuration={"iceServers": ice_servers()},
+            media_stream_constraints={"video": False, "audio": constraints},
+            sink_audio_track=sink,
+            translations=_button_texts(),
+        )
+    finally:
+        # It leaves by a rerun where a connection is made or ended.
+        end.note(getattr(st.session_state.get(f"{key}_rtc"), "input_audio_track", None))
     mic.note_connection(playing=context.state.playing, connecting=context.state.signalling)
     place = settings or st.container()
     with place, st.expander(t("mic.settings"), icon=":material/tune:", key=f"{key}_settings"):
@@ -103,6 +110,14 @@ def microphone(key: str, *, settings: DeltaGenerator | None = None) -> Microphon
             )
     _check(key)
     return mic
+
+
+def _sound_end(key: str) -> SoundEnd:
+    place = f"{key}_end"
+    if place not in st.session_state:
+        st.session_state[place] = SoundEnd(microphone_of(key).ended)
+    found: SoundEnd = st.session_state[place]
+    return found
 
 
 def _button_texts() -> dict[str, str]:

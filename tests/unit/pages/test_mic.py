@@ -64,6 +64,16 @@ def test_a_connection_that_brings_nothing_is_told_from_one_that_was_lost(
     assert (period_s(mic), diagnosis(mic)) == (1.0, "no_frames")
 
 
+def test_a_connection_that_was_soon_ended_did_not_fail() -> None:
+    mic = Microphone()
+    mic.note_connection(playing=False, connecting=True)
+    send(mic)
+    # A busy page may never have seen it play.
+    mic.note_connection(playing=False, connecting=False)
+    assert diagnosis(mic) == ""
+    mic.ended()
+
+
 def test_a_connection_that_does_not_come_about_is_slow_and_then_failed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

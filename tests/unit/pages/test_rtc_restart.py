@@ -1,0 +1,146 @@
+"""A start that follows a stop at once, and sound that never began."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import streamlit as st
+from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
+from aiortc.contrib.media import MediaRelay
+from streamlit_webrtc.component import (
+    WebRtcStreamerContext,
+    WebRtcStreamerState,
+    generate_frontend_component_key,
+)
+from streamlit_webrtc.sink import AudioSinkTrack
+
+from pages.components.rtc_restart import SoundEnd, make_way_for_another_offer
+
+KEY = "live_rtc"
+_SDP = "v=0\r\no=- {number} 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
+_CANDIDATE = "a=candidate:1 1 UDP 2122252543 192.0.2.1 40000 typ host\r\n"
+
+
+class Worker:
+    def __init__(self, number: int | None) -> None:
+        self.stopped = 0
+        offer = None if number is None else SimpleNamespace(sdp=_SDP.format(number=number))
+        self.pc = SimpleNamespace(remoteDescription=offer)
+
+    def stop(self) -> None:
+        self.stopped += 1
+
+
+@pytest.fixture
+def state(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    monkeypatch.setattr(st, "session_state", values)
+    return values
+
+
+def _offers(state: dict[str, Any], sdp: str | None) -> None:
+    # Without an offer the browser says an empty text instead.
+    offer = "" if sdp is None else {"sdp": sdp, "type": "offer"}
+    state[generate_frontend_component_key(KEY)] = {"playing": False, "sdpOffer": offer}
+
+
+def _serves(state: dict[str, Any], number: int | None) -> tuple[Worker, Any]:
+    worker = Worker(number)
+    found: Any = worker
+    context: Any = WebRtcStreamerContext(found, WebRtcStreamerState(True, False))
+    context._sdp_answer_json, context._is_sdp_answer_sent = "answer", True
+    state[KEY] = context
+    return worker, context
+
+
+@pytest.mark.parametrize("sdp", [_SDP.format(number=7), _SDP.format(number=7) + _CANDIDATE, None])
+@pytest.mark.parametrize("served", [7, None])
+def test_a_connection_goes_on_while_its_browser_offers_no_other(
+    state: dict[str, Any], sdp: str | None, served: int | None
+) -> None:
+    worker, context = _serves(state, served)
+    _offers(state, sdp)
+    make_way_for_another_offer(KEY)
+    assert worker.stopped == 0
+    assert context._get_worker() is worker
+    assert context._sdp_answer_json == "answer"
+
+
+def test_a_browser_that_says_nothing_yet_offers_no_other(state: dict[str, Any]) -> None:
+    worker, _ = _serves(state, 7)
+    make_way_for_another_offer(KEY)
+    state[generate_frontend_component_key(KEY)] = None
+    make_way_for_another_offer(KEY)
+    assert worker.stopped == 0
+
+
+def test_another_offer_ends_it_and_is_answered_anew(state: dict[str, Any]) -> None:
+    worker, context = _serves(state, 7)
+    _offers(state, _SDP.format(number=8))
+    make_way_for_another_offer(KEY)
+    assert worker.stopped == 1
+    assert context._get_worker() is None
+    assert context._sdp_answer_json is None
+    assert context.state == WebRtcStreamerState(playing=False, signalling=True)
+
+
+def test_nothing_is_there_before_the_first_start(state: dict[str, Any]) -> None:
+    make_way_for_another_offer(KEY)
+    assert state == {}
+
+
+def test_an_offer_is_known_again_in_the_connection_that_was_made_for_it() -> None:
+    async def both() -> tuple[Any, Any]:
+        browser, server = RTCPeerConnection(), RTCPeerConnection()
+        browser.addTransceiver("audio", direction="sendonly")
+        offer = await browser.createOffer()
+        await server.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
+        served = server.remoteDescription
+        await browser.close()
+        await server.close()
+        return {"sdp": offer.sdp, "type": "offer"}, served
+
+    from pages.components.rtc_restart import _origin
+
+    offered, served = asyncio.run(both())
+    assert _origin(offered) == _origin(served) != ""
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_sound_that_never_began_ends_with_its_connection(noted: bool) -> None:
+    async def run() -> int:
+        browser, server = RTCPeerConnection(), RTCPeerConnection()
+        browser.addTransceiver("audio", direction="sendonly")
+        ended: list[str] = []
+        end = SoundEnd(lambda: ended.append("ended"))
+        sink = AudioSinkTrack(lambda frame: None)
+        sink._on_ended_callback = end
+        relay = MediaRelay()
+        before = asyncio.all_tasks()
+
+        @server.on("track")
+        def _(track: MediaStreamTrack) -> None:
+            sink.addTrack(relay.subscribe(track))
+            if noted:
+                end.note(track)
+                end.note(None)  # what the page sees once the connection is over
+
+        await server.setRemoteDescription(await browser.createOffer())
+        sink.start()
+        await asyncio.sleep(0.05)
+        # Ended before the browser had the answer.
+        sink.stop()
+        await server.close()
+        await browser.close()
+        await asyncio.sleep(0.2)
+        assert ended == ["ended"]
+        waiting = {task for task in asyncio.all_tasks() - before if not task.done()}
+        for task in waiting:
+            task.cancel()
+        return len(waiting)
+
+    # Without a note of the track, the relay's task is what would be left.
+    assert asyncio.run(run()) == (0 if noted else 1)
