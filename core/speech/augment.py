@@ -13,14 +13,18 @@ from core.audio import normalize
 __all__ = ["augment_spectrogram"]
 
 _PITCH, _TEMPO, _TILT = 0.08, 0.12, 0.3
-_SHIFT_FRAMES = 6
+# Other microphones: bends of the spectrum, each finer one weaker.
+_BENDS, _BEND = 4, 0.3
+_SHIFT_FRAMES = 10
 _QUIET_SHARE = 0.2
+# How often noise is added, and how often it is taken away.
+_NOISIER, _CLEARER = 0.5, 0.25
 
 
 def augment_spectrogram(
     spectrogram: NDArray[np.float32], generator: np.random.Generator, *, noise: bool = False
 ) -> NDArray[np.float32]:
-    """Return a varied copy: pitch, tempo, moment, colour of the microphone, noise.
+    """Return a varied copy: pitch, tempo, moment, colour of the microphone, more or less noise.
 
     Parameters
     ----------
@@ -42,12 +46,29 @@ def augment_spectrogram(
         varied = _stretch(varied, 1 + generator.uniform(-_TEMPO, _TEMPO), axis=0, around=middle)
     varied = _moved(varied, int(generator.integers(-_SHIFT_FRAMES, _SHIFT_FRAMES + 1)), generator)
     varied = varied + _TILT * generator.uniform(-1, 1) * np.linspace(-1, 1, varied.shape[1])
-    if not noise and generator.random() < 0.5:
+    varied = varied + _bends(varied.shape[1], generator)
+    chance = generator.random()
+    if not noise and chance < _NOISIER:
         # Power adds: 3 nepers of level are about one standard deviation of a spectrogram.
-        level = np.quantile(varied, generator.uniform(0.2, 0.6))
+        level = np.quantile(varied, generator.uniform(0.2, 0.8))
         hiss = level + 0.25 * np.log(generator.exponential(size=varied.shape) + 1e-6)
         varied = np.logaddexp(3 * varied, 3 * hiss) / 3
+    elif not noise and chance < _NOISIER + _CLEARER:
+        # The same word in a quiet room: what was taught with noise is said without some day.
+        level = np.quantile(varied, generator.uniform(0.2, 0.5))
+        power = np.exp(3 * varied) - 0.9 * np.exp(3 * level)
+        varied = np.log(np.maximum(power, np.exp(3 * (level - 1)))) / 3
     return normalize(varied)
+
+
+def _bends(bins: int, generator: np.random.Generator) -> NDArray[np.floating]:
+    """Return what a microphone or a room adds to every column."""
+    orders = np.arange(1, _BENDS + 1)
+    strengths = _BEND * generator.normal(size=_BENDS) / orders
+    result: NDArray[np.floating] = strengths @ np.cos(
+        orders[:, np.newaxis] * np.linspace(0, np.pi, bins)
+    )
+    return result
 
 
 def _stretch(

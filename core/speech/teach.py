@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from core.audio.decode import decode_audio
 from core.errors import Note, UsageError
@@ -105,11 +106,11 @@ def teach_words(
     words = np.array([not is_unknown(labels[at]) for at in takes.targets])
     if scored and takes.comparable[words].all():
         score = judge_takes(takes, digests, head=head, seed=seed)
-    kernel, bias = takes.head(takes.moments(), head)
+    with threadpool_limits(1):
+        kernel, bias = takes.head(head)
     temperature = score.temperature if score is not None else _unknown_temperature(len(labels))
-    kernel = kernel * takes.scale[:, np.newaxis] / temperature
     thresholds = {labels[at]: _THRESHOLD for at in word_indices(labels)}
-    model = trunk.with_head(kernel, bias / temperature, labels, thresholds=thresholds)
+    model = trunk.with_head(kernel / temperature, bias / temperature, labels, thresholds=thresholds)
     notes = [] if any(is_noise(label) for label in labels) else [Note("words.note_no_noise")]
     if score is None:
         notes.append(Note("words.note_no_score"))

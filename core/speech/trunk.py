@@ -28,9 +28,9 @@ __all__ = ["TakeFeatures", "WordTrunk", "listening_front_end"]
 
 _HEAD = "NewHeadDense"
 _FEATURES = "taught_features"
-_KEPT_TAKES = 4000
-# So many of a network's last maps are read: a fourth adds less than it costs in time.
-_MAPS = 3
+_KEPT_TAKES = 1500
+# Which of a network's maps are read, counted from the last. Neighbours tell much the same.
+_MAPS_BACK = (0, 1, 3)
 _ONE_AT_A_TIME = threading.Lock()
 
 
@@ -67,10 +67,11 @@ class TakeFeatures:
 class WordTrunk:
     """A speech network without its last layers; its output is what a head reads.
 
-    Use :meth:`of`. Where the network itself pools its last map over time, the means of that map and
-    of those before it are the features. The layer after it was made for the words of the base, the
-    maps are the less so the earlier they are: measured, words in other languages by other people
-    are told apart best by several together. Otherwise the embedding is.
+    Use :meth:`of`. Where the network itself pools its last map, the means over time of that map and
+    of some before it are the features; where a map has rows of pitch, each row has its own. The
+    layer after it was made for the words of the base, the maps are the less so the earlier they
+    are: measured, words in other languages by other people are told apart best by several
+    together, and words that sound alike by where in pitch they differ. Otherwise the embedding is.
 
     Attributes
     ----------
@@ -104,15 +105,20 @@ class WordTrunk:
         pooling = [node for node in base.network.nodes if node.op == "global_average_pool"]
         if pooling and not embedding:
             maps = _maps_before(base.network, pooling[-1].inputs[0])
-            plain = {"keepdims": False}
-            means = tuple(f"taught_mean_{place}" for place in range(1, len(maps) + 1))
+            means = []
+            for place, found in enumerate(maps, start=1):
+                frames = base.network.output_shape(found)[0]
+                mean, flat = f"taught_mean_{place}", f"taught_rows_{place}"
+                over_time = {"pool_size": (frames, 1), "strides": (1, 1), "padding": "valid"}
+                means += [
+                    Node(mean, "average_pool", (found,), over_time),
+                    Node(flat, "flatten", (mean,)),
+                ]
+            rows = tuple(node.name for node in means if node.op == "flatten")
             nodes = (
                 *base.network.upto(maps[-1]).nodes,
-                *(
-                    Node(name, "global_average_pool", (found,), plain)
-                    for name, found in zip(means, maps, strict=True)
-                ),
-                *([Node(_FEATURES, "concatenate", means, {"axis": 0})] if len(maps) > 1 else []),
+                *means,
+                *([Node(_FEATURES, "concatenate", rows, {"axis": 0})] if len(rows) > 1 else []),
             )
             network, layer = Network(nodes), nodes[-1].name
         else:
@@ -238,12 +244,12 @@ class WordTrunk:
 
 
 def _maps_before(network: Network, last: str) -> list[str]:
-    """Return the last maps of a chain of convolutions, earliest first; `last` is one of them."""
+    """Return some of the maps of a chain of convolutions, earliest first; `last` is one of them."""
     maps = [last]
     node = network.node(last)
-    while len(maps) < _MAPS and len(node.inputs) == 1:
+    while len(node.inputs) == 1:
         before = node.inputs[0]
         if node.op == "conv2d" and network.node(before).inputs:
-            maps.insert(0, before)
+            maps.append(before)
         node = network.node(before)
-    return maps
+    return [maps[back] for back in reversed(_MAPS_BACK) if back < len(maps)]

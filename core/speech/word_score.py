@@ -13,11 +13,13 @@ from threadpoolctl import threadpool_limits
 from core.errors import UsageError
 from core.evaluation import Score, assign_folds, calibrate, fit_temperature, judge
 from core.speech.labels import UNKNOWN_TAG, is_noise, word_indices
-from core.speech.word_head import Head, Moments, fit_head
+from core.speech.word_head import Head, HeadFitter, Mixture
 
 __all__ = ["TakeTable", "WordScore", "judge_takes"]
 
 _MOST_FOLDS = 30
+# More takes than a hundred are learned from with fewer copies of each.
+_MOST_ROWS = 1_200
 # What is added to the spread of each feature, as a share of their mean spread.
 _STEADY = 0.05
 # Confidence that unseen takes cannot show: probabilities stay below about 0.999.
@@ -74,15 +76,21 @@ class TakeTable:
     other: NDArray[np.float32] | None
 
     @cached_property
-    def scale(self) -> NDArray[np.float64]:
+    def scale(self) -> NDArray[np.float32]:
         """Return a factor for each feature: all vary alike over the takes and their copies.
 
         Features that hardly vary here may vary in what is heard later, so they gain little.
         """
-        spread = self.features.reshape(-1, self.features.shape[-1]).std(axis=0, dtype=np.float64)
+        spread = self.features.reshape(-1, self.features.shape[-1]).std(axis=0)
         whole = np.maximum(spread + _STEADY * spread.mean(), 1e-12)
-        scale: NDArray[np.float64] = 1 / (whole * np.sqrt(spread.size))
+        scale: NDArray[np.float32] = (1 / (whole * np.sqrt(spread.size))).astype(np.float32)
         return scale
+
+    @cached_property
+    def centre(self) -> NDArray[np.float32]:
+        """The mean of all features, from which they are counted."""
+        centre: NDArray[np.float32] = self.features.mean(axis=(0, 1))
+        return centre
 
     @property
     def comparable(self) -> NDArray[np.bool_]:
@@ -90,71 +98,78 @@ class TakeTable:
         mask: NDArray[np.bool_] = np.bincount(self.targets)[self.targets] > 1
         return mask
 
-    def moments(
-        self,
-        *,
-        without: NDArray[np.bool_] | None = None,
-        known: Sequence[Moments] | None = None,
-    ) -> list[Moments]:
-        """Return what a head needs to know of each class, in scaled features.
+    @property
+    def learned(self) -> int:
+        """How many rows of a take are learned from: itself and some copies."""
+        takes, rows, _ = self.features.shape
+        # Many takes vary by themselves, and the time grows with the square of the rows.
+        return int(min(rows, max(1, _MOST_ROWS // takes)))
+
+    def fitter(self, kind: str) -> HeadFitter:
+        """Return what fits heads to the takes.
 
         Parameters
         ----------
-        without : ndarray of bool, shape (takes,), optional
-            Takes of which nothing is learned.
-        known : sequence of Moments, optional
-            Of all takes, for the classes that have none of those.
-
-        Returns
-        -------
-        list of Moments
-            In the order of the labels.
-        """
-        found = []
-        for at, label in enumerate(self.labels):
-            own = self.targets == at
-            if known is not None and without is not None and not (own & without).any():
-                found.append(known[at])
-                continue
-            rows = self.features[own if without is None else own & ~without]
-            rows = rows.reshape(-1, self.features.shape[-1])
-            if self.other is not None and label == UNKNOWN_TAG:
-                rows = np.concatenate([rows, self.other])
-            found.append(Moments.of(rows * self.scale))
-        return found
-
-    def head(self, moments: Sequence[Moments], kind: str) -> Head:
-        """Fit a head to scaled features, and let words begin nearer to other speech.
-
-        Parameters
-        ----------
-        moments : sequence of Moments
         kind : {"linear", "prototype"}
 
         Returns
         -------
-        kernel : ndarray of float64, shape (units, labels)
-        bias : ndarray of float64, shape (labels,)
+        HeadFitter
+            Its rows are the learned ones of each take, one take after the other.
 
         Raises
         ------
         UsageError
             If there is no such head.
         """
-        kernel, bias = fit_head(moments, kind)
+        rows = self.features[:, : self.learned].reshape(-1, self.features.shape[-1])
+        unknown = self.labels.index(UNKNOWN_TAG) if UNKNOWN_TAG in self.labels else -1
+        return HeadFitter(
+            (rows - self.centre) * self.scale,
+            np.repeat(self.targets, self.learned),
+            len(self.labels),
+            kind,
+            other=None if self.other is None else (self.other - self.centre) * self.scale,
+            other_class=-1 if self.other is None else unknown,
+        )
+
+    def bias(self, mixture: Mixture) -> NDArray[np.float32]:
+        """Return the bias of a head with which words begin nearer to other speech."""
+        bias = mixture.bias.copy()
         words = word_indices(self.labels)
         if UNKNOWN_TAG in self.labels and words:
             unknown = self.labels.index(UNKNOWN_TAG)
-            # Row: the mean of a class; column: its score for a class.
-            own = np.stack([one.mean for one in moments]) @ kernel + bias
+            own = mixture.own
             # From the mean of one class to that of another, scores change by the squared distance.
             distances = [
                 own[at, at] - own[at, unknown] + own[unknown, unknown] - own[unknown, at]
                 for at in words
             ]
-            bias = bias.copy()
             bias[unknown] -= (0.5 - _WORD_BEGINS) * float(np.mean(distances))
-        return kernel, bias
+        return bias
+
+    def head(self, kind: str) -> Head:
+        """Fit a head to all takes.
+
+        Parameters
+        ----------
+        kind : {"linear", "prototype"}
+
+        Returns
+        -------
+        kernel : ndarray of float64, shape (units, labels)
+        bias : ndarray of float64, shape (labels,)
+            For features as they are.
+
+        Raises
+        ------
+        UsageError
+            If there is no such head.
+        """
+        fitter = self.fitter(kind)
+        mixture = fitter.fit()
+        kernel = fitter.kernel(mixture) * self.scale[:, np.newaxis]
+        return kernel, self.bias(mixture).astype(np.float64) - self.centre @ kernel
 
 
 def judge_takes(takes: TakeTable, digests: Sequence[str], *, head: str, seed: int) -> WordScore:
@@ -187,16 +202,15 @@ def judge_takes(takes: TakeTable, digests: Sequence[str], *, head: str, seed: in
     logits = np.full((len(targets), len(labels)), np.nan, np.float32)
     # Matrices this small are done sooner by one thread, and on busy cores far sooner.
     with threadpool_limits(1):
-        whole = takes.moments()
+        fitter = takes.fitter(head)
         for fold in np.unique(folds[known]):
             hidden = folds == fold
             held = np.flatnonzero(hidden & known)
             if len(np.unique(targets[~hidden])) < len(np.unique(targets)):
                 continue
-            # Most folds take from one word: what is known of the others stays.
-            learned = takes.moments(without=hidden, known=whole)
-            kernel, bias = takes.head(learned, head)
-            logits[held] = (takes.features[held, 0] * takes.scale) @ kernel + bias
+            mixture = fitter.fit(np.repeat(~hidden, takes.learned))
+            scores = fitter.scores(mixture, held * takes.learned)
+            logits[held] = scores - mixture.bias + takes.bias(mixture)
     judged = np.flatnonzero(np.isfinite(logits).all(axis=1))
     if len(judged) == 0:
         raise UsageError("words.too_few")

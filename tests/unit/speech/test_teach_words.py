@@ -10,6 +10,8 @@ import pytest
 
 from core.cli import main
 from core.errors import TeachdeckError, UsageError
+from core.inference.flatbuffer import to_litert
+from core.inference.litert import LiteRtModel
 from core.speech import SpeechModel, load_model, read_speech_model
 from core.speech.decide import SmoothMode, decide
 from core.speech.examples import Example, write_examples
@@ -75,6 +77,17 @@ def test_other_words_are_not_taken_for_the_taught_ones(
     scores = taught.model.run(windows).scores
     own = scores[range(len(said)), [taught.model.labels.index(take.label) for take in said]]
     assert (own >= 0.7).mean() >= 0.95
+
+
+def test_words_are_heard_by_where_in_pitch_they_differ(base: SpeechModel) -> None:
+    trunk = WordTrunk.of(base)
+    maps = [trunk.network.output_shape(f"conv2d_{number}") for number in (4, 6, 7)]
+    assert trunk.units == sum(rows * channels for _, rows, channels in maps)
+    window = np.random.default_rng(0).normal(size=(1, 43, 232)).astype(np.float32)
+    read = base.network.upto("conv2d_4")
+    found = LiteRtModel(to_litert(read, outputs=("conv2d_4",))).run(window[..., np.newaxis])
+    expected = found["conv2d_4"].mean(axis=1).reshape(-1)
+    assert np.abs(trunk.run(window)[0, : len(expected)] - expected).max() < 1e-4
 
 
 def test_without_other_speech_there_is_no_label_for_it(
