@@ -89,6 +89,9 @@ _WATCH_MARKERS = """
 """
 
 
+_PRESSES, _PRESS_MS = 3, 30_000
+
+
 @contextmanager
 def chromium(said: Script, folder: Path) -> Iterator[Browser]:
     """Start a browser whose microphone plays the script over and over."""
@@ -115,10 +118,22 @@ class Listener:
 
     page: Page
 
-    def start(self) -> None:
-        """Press start and wait until the button says stop."""
-        self._button("start").click()
-        self._button("stop").wait_for()
+    def start(self) -> int:
+        """Press start until the button says stop; return how often it had to be pressed.
+
+        Streamlit-WebRTC's button takes no press for half a second after a stop that came before
+        the connection stood.
+        """
+        from playwright.sync_api import TimeoutError as NothingYet
+
+        for presses in range(1, _PRESSES + 1):
+            self._button("start").click()
+            try:
+                self._button("stop").wait_for(timeout=_PRESS_MS)
+            except NothingYet:
+                continue
+            return presses
+        raise AssertionError(f"pressed {_PRESSES} times, the microphone does not start")
 
     def stop(self) -> None:
         """Press stop and wait until the button says start."""

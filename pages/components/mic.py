@@ -21,7 +21,11 @@ from pages.components.cached import load_table_libraries
 from pages.components.i18n import t
 from pages.components.ice import ice_problem, ice_servers
 from pages.components.rtc_packets import ask_for_long_packets
-from pages.components.rtc_restart import SoundEnd, make_way_for_another_offer
+from pages.components.rtc_restart import (
+    ConnectionEnd,
+    connection_of,
+    make_way_for_another_offer,
+)
 
 __all__ = [
     "Ear",
@@ -84,7 +88,7 @@ def microphone(key: str, *, settings: DeltaGenerator | None = None) -> Microphon
         for name, constraint in _SETTINGS.items()
     }
     make_way_for_another_offer(f"{key}_rtc")
-    end = _sound_end(key)
+    end = _connection_end(key)
     sink = create_audio_sink_track(mic.receive, key=f"{key}_sink", on_ended=end)
     try:
         context = webrtc_streamer(
@@ -98,7 +102,7 @@ def microphone(key: str, *, settings: DeltaGenerator | None = None) -> Microphon
         )
     finally:
         # It leaves by a rerun where a connection is made or ended.
-        end.note(getattr(st.session_state.get(f"{key}_rtc"), "input_audio_track", None))
+        end.note(connection_of(f"{key}_rtc"))
     mic.note_connection(playing=context.state.playing, connecting=context.state.signalling)
     place = settings or st.container()
     with place, st.expander(t("mic.settings"), icon=":material/tune:", key=f"{key}_settings"):
@@ -112,11 +116,11 @@ def microphone(key: str, *, settings: DeltaGenerator | None = None) -> Microphon
     return mic
 
 
-def _sound_end(key: str) -> SoundEnd:
+def _connection_end(key: str) -> ConnectionEnd:
     place = f"{key}_end"
     if place not in st.session_state:
-        st.session_state[place] = SoundEnd(microphone_of(key).ended)
-    found: SoundEnd = st.session_state[place]
+        st.session_state[place] = ConnectionEnd(microphone_of(key).ended)
+    found: ConnectionEnd = st.session_state[place]
     return found
 
 

@@ -5,21 +5,37 @@ offers a connection, and a worker that still serves the one before. It would kee
 whose browser has hung up, and never answer the new offer.
 
 And a connection that is ended before it stood never tells whoever waits for its sound that there
-will be none: a task would wait for ever.
+will be none, and one that is ended in the very moment in which it comes to stand goes on asking the
+other end whether it is there: each is a task that would go on for ever.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-__all__ = ["SoundEnd", "make_way_for_another_offer"]
+if TYPE_CHECKING:
+    from aiortc import RTCPeerConnection
+
+__all__ = ["ConnectionEnd", "connection_of", "make_way_for_another_offer"]
 
 # The line of an offer that names its connection; candidates that come later do not change it.
 _ORIGIN = re.compile(r"^o=(.*?)\r?$", re.MULTILINE)
+
+
+# How often and how long is waited for a connection to be closed by whoever ends it.
+_LOOKS, _LOOK_S = 20, 0.5
+
+
+def connection_of(key: str) -> RTCPeerConnection | None:
+    """Return the connection that a ``webrtc_streamer`` serves now, if any."""
+    context = st.session_state.get(key)
+    worker = None if context is None else context._get_worker()
+    return None if worker is None else worker.pc
 
 
 def make_way_for_another_offer(key: str) -> None:
@@ -38,12 +54,11 @@ def make_way_for_another_offer(key: str) -> None:
         generate_frontend_component_key,
     )
 
-    context = st.session_state.get(key)
-    worker = None if context is None else context._get_worker()
+    context, connection = st.session_state.get(key), connection_of(key)
     value = st.session_state.get(generate_frontend_component_key(key)) or {}
     offered = _origin(value.get("sdpOffer"))
     # A worker that has no offer yet is only being made: it is left alone.
-    served = "" if worker is None else _origin(worker.pc.remoteDescription)
+    served = "" if connection is None else _origin(connection.remoteDescription)
     if offered and served and offered != served:
         _reset_context(context)
         context._set_state(compile_state(value))
@@ -56,7 +71,7 @@ def _origin(description: Any) -> str:
     return found[1] if found else ""
 
 
-class SoundEnd:
+class ConnectionEnd:
     """Called by the connection's sink when there will be no more sound; on the event loop.
 
     Parameters
@@ -67,16 +82,36 @@ class SoundEnd:
 
     def __init__(self, then: Callable[[], None]) -> None:
         self._then = then
-        self._track: Any = None
+        self._connection: RTCPeerConnection | None = None
+        self._closing: set[asyncio.Task[None]] = set()
 
-    def note(self, track: Any) -> None:
-        """Remember the sound of the connection that stands; None is no other."""
-        self._track = track or self._track
+    def note(self, connection: RTCPeerConnection | None) -> None:
+        """Remember the connection that stands; None is no other."""
+        self._connection = connection or self._connection
 
     def __call__(self) -> None:
-        """End the sound, so that nobody goes on waiting for it."""
-        track, self._track = self._track, None
-        if track is not None and track.readyState == "live":
-            # As aiortc itself says it where the connection had stood.
-            track._queue.put_nowait(None)
+        """End what the connection would leave."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            for receiver in connection.getReceivers():
+                if receiver.track is not None and receiver.track.readyState == "live":
+                    # As aiortc itself says it where the connection had stood.
+                    receiver.track._queue.put_nowait(None)
+            closing = asyncio.ensure_future(_close_wholly(connection))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
         self._then()
+
+
+async def _close_wholly(connection: RTCPeerConnection) -> None:
+    """Stop the transports of a closed connection that came to stand after they were stopped."""
+    for _ in range(_LOOKS):
+        await asyncio.sleep(_LOOK_S)
+        if connection.connectionState == "closed":
+            break
+    else:
+        return
+    for receiver in connection.getReceivers():
+        transport = receiver.transport.transport
+        if transport.state != "closed":
+            await transport.stop()

@@ -17,7 +17,11 @@ from streamlit_webrtc.component import (
 )
 from streamlit_webrtc.sink import AudioSinkTrack
 
-from pages.components.rtc_restart import SoundEnd, make_way_for_another_offer
+from pages.components.rtc_restart import (
+    ConnectionEnd,
+    _origin,
+    make_way_for_another_offer,
+)
 
 KEY = "live_rtc"
 _SDP = "v=0\r\no=- {number} 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
@@ -103,44 +107,100 @@ def test_an_offer_is_known_again_in_the_connection_that_was_made_for_it() -> Non
         await server.close()
         return {"sdp": offer.sdp, "type": "offer"}, served
 
-    from pages.components.rtc_restart import _origin
-
     offered, served = asyncio.run(both())
     assert _origin(offered) == _origin(served) != ""
 
 
+class _Pair:
+    """Two connections, and a sink as the page's."""
+
+    def __init__(self) -> None:
+        self.browser, self.server = RTCPeerConnection(), RTCPeerConnection()
+        self.browser.addTransceiver("audio", direction="sendonly")
+        self.ended: list[str] = []
+        self.end = ConnectionEnd(lambda: self.ended.append("ended"))
+        self.sink = AudioSinkTrack(lambda frame: None)
+        self.sink._on_ended_callback = self.end
+        relay = MediaRelay()
+
+        @self.server.on("track")
+        def _(track: MediaStreamTrack) -> None:
+            self.sink.addTrack(relay.subscribe(track))
+
+    async def offer(self) -> None:
+        await self.browser.setLocalDescription(await self.browser.createOffer())
+        await self.server.setRemoteDescription(self.browser.localDescription)
+        self.sink.start()
+        await asyncio.sleep(0.05)
+
+    async def close(self) -> None:
+        self.sink.stop()
+        await self.server.close()
+        await self.browser.close()
+
+
+async def _left(before: set[asyncio.Task[Any]]) -> list[str]:
+    """Return what still runs when all that ends by itself has had its time; end it."""
+    for _ in range(40):
+        await asyncio.sleep(0.1)
+        left = [task for task in asyncio.all_tasks() - before if not task.done()]
+        if not left:
+            break
+    for task in left:
+        task.cancel()
+    return sorted(str(task.get_coro()).split()[2] for task in left)
+
+
 @pytest.mark.parametrize("noted", [True, False])
 def test_sound_that_never_began_ends_with_its_connection(noted: bool) -> None:
-    async def run() -> int:
-        browser, server = RTCPeerConnection(), RTCPeerConnection()
-        browser.addTransceiver("audio", direction="sendonly")
-        ended: list[str] = []
-        end = SoundEnd(lambda: ended.append("ended"))
-        sink = AudioSinkTrack(lambda frame: None)
-        sink._on_ended_callback = end
-        relay = MediaRelay()
+    async def run() -> list[str]:
         before = asyncio.all_tasks()
-
-        @server.on("track")
-        def _(track: MediaStreamTrack) -> None:
-            sink.addTrack(relay.subscribe(track))
-            if noted:
-                end.note(track)
-                end.note(None)  # what the page sees once the connection is over
-
-        await server.setRemoteDescription(await browser.createOffer())
-        sink.start()
-        await asyncio.sleep(0.05)
+        pair = _Pair()
+        await pair.offer()
+        if noted:
+            pair.end.note(pair.server)
+            pair.end.note(None)  # what the page sees once the connection is over
         # Ended before the browser had the answer.
-        sink.stop()
-        await server.close()
-        await browser.close()
-        await asyncio.sleep(0.2)
-        assert ended == ["ended"]
-        waiting = {task for task in asyncio.all_tasks() - before if not task.done()}
-        for task in waiting:
-            task.cancel()
-        return len(waiting)
+        await pair.close()
+        left = await _left(before)
+        assert pair.ended == ["ended"]
+        return left
 
-    # Without a note of the track, the relay's task is what would be left.
-    assert asyncio.run(run()) == (0 if noted else 1)
+    # Without a note of the connection, the relay's task is what would be left.
+    assert asyncio.run(run()) == ([] if noted else ["MediaRelay.__run_track"])
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_a_connection_that_comes_to_stand_as_it_is_closed_asks_no_longer(
+    noted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run() -> list[str]:
+        before = asyncio.all_tasks()
+        pair = _Pair()
+        await pair.offer()
+        await pair.server.setLocalDescription(await pair.server.createAnswer())
+        transport = pair.server.getReceivers()[0].transport.transport
+        ice = transport._connection
+        connected = ice.connect
+        closed = asyncio.Event()
+
+        async def late() -> None:
+            # All checks are done, but the task that waits for them goes on only later.
+            await closed.wait()
+            ice._query_consent_task = asyncio.create_task(ice.query_consent())
+
+        assert connected is not None
+        monkeypatch.setattr(ice, "connect", late)
+        await asyncio.sleep(0.1)
+        if noted:
+            pair.end.note(pair.server)
+        pair.sink.stop()
+        closing = asyncio.ensure_future(pair.server.close())
+        await asyncio.sleep(0.1)
+        closed.set()
+        await closing
+        await pair.browser.close()
+        return await _left(before)
+
+    left = asyncio.run(run())
+    assert ("Connection.query_consent" in left) is not noted
