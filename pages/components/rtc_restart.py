@@ -82,36 +82,44 @@ class ConnectionEnd:
 
     def __init__(self, then: Callable[[], None]) -> None:
         self._then = then
-        self._connection: RTCPeerConnection | None = None
+        self._connections: list[RTCPeerConnection] = []
         self._closing: set[asyncio.Task[None]] = set()
 
     def note(self, connection: RTCPeerConnection | None) -> None:
-        """Remember the connection that stands; None is no other."""
-        self._connection = connection or self._connection
+        """Remember a connection that stands or is being made; None is no other."""
+        if connection is not None and connection not in self._connections:
+            self._connections.append(connection)
 
     def __call__(self) -> None:
-        """End what the connection would leave."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            for receiver in connection.getReceivers():
-                if receiver.track is not None and receiver.track.readyState == "live":
-                    # As aiortc itself says it where the connection had stood.
-                    receiver.track._queue.put_nowait(None)
-            closing = asyncio.ensure_future(_close_wholly(connection))
+        """End what connections would leave, once they are closed."""
+        for connection in self._connections:
+            closing = asyncio.ensure_future(self._close_wholly(connection))
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
         self._then()
 
-
-async def _close_wholly(connection: RTCPeerConnection) -> None:
-    """Stop the transports of a closed connection that came to stand after they were stopped."""
-    for _ in range(_LOOKS):
+    async def _close_wholly(self, connection: RTCPeerConnection) -> None:
+        # The sink that ended may be that of an earlier connection: one that goes on is left alone.
+        if not await _holds(lambda: connection.signalingState == "closed"):
+            return
+        if connection in self._connections:
+            self._connections.remove(connection)
+        for receiver in connection.getReceivers():
+            if receiver.track is not None and receiver.track.readyState == "live":
+                # As aiortc itself says it where the connection had stood.
+                receiver.track._queue.put_nowait(None)
+        # It may come to stand after its transports were stopped.
         await asyncio.sleep(_LOOK_S)
-        if connection.connectionState == "closed":
-            break
-    else:
-        return
-    for receiver in connection.getReceivers():
-        transport = receiver.transport.transport
-        if transport.state != "closed":
-            await transport.stop()
+        if await _holds(lambda: connection.connectionState == "closed"):
+            for receiver in connection.getReceivers():
+                transport = receiver.transport.transport
+                if transport.state != "closed":
+                    await transport.stop()
+
+
+async def _holds(condition: Callable[[], bool]) -> bool:
+    for _ in range(_LOOKS):
+        if condition():
+            return True
+        await asyncio.sleep(_LOOK_S)
+    return condition()

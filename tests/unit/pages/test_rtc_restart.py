@@ -204,3 +204,29 @@ def test_a_connection_that_comes_to_stand_as_it_is_closed_asks_no_longer(
 
     left = asyncio.run(run())
     assert ("Connection.query_consent" in left) is not noted
+
+
+def test_the_end_of_an_earlier_sink_leaves_a_connection_that_goes_on_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pages.components.rtc_restart._LOOK_S", 0.01)
+
+    async def run() -> None:
+        before = asyncio.all_tasks()
+        earlier, pair = _Pair(), _Pair()
+        await earlier.offer()
+        await pair.offer()
+        for connection in (earlier.server, pair.server):
+            earlier.end.note(connection)
+        await earlier.close()
+        await asyncio.sleep(0.5)
+        track = pair.server.getReceivers()[0].track
+        assert track.readyState == "live"
+        assert track._queue.empty()
+        # When that one is closed, nothing is left of it either.
+        earlier.end.note(pair.server)
+        pair.sink._on_ended_callback = earlier.end
+        await pair.close()
+        assert await _left(before) == []
+
+    asyncio.run(run())
