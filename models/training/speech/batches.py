@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,13 @@ from models.training.speech.spectra import BINS, FRAMES, ROW_FRAMES
 __all__ = ["Batches"]
 
 Rows = NDArray[np.intp]
+
+# The hard windows of a mix: from which bank, and which of its rows.
+_HARD = {
+    "heard": ("hard", "heard"),
+    "any": ("hard", "any"),
+    "again": ("hard_again", "heard"),
+}
 
 # What is only mixed in need not be stretched in frequency, which takes most of the time.
 _STIFF = Warp(0.12, 0.0)
@@ -64,7 +72,11 @@ class Batches:
         self._words = Bank.open(folder, "words")
         self._running = Bank.open(folder, "running")
         self._noise = Bank.open(folder, "noise")
-        self._hard = Bank.open(folder, "hard") if "heard" in self.mix.kinds else None
+        self._hard = {
+            kind: (Bank.open(folder, bank), word)
+            for kind, (bank, word) in _HARD.items()
+            if kind in self.mix.kinds
+        }
         words = self._words
         kept = ~((words.source == "train") & np.isin(words.speaker, list(without)))
         self._rows: dict[tuple[str, str], Rows] = {}
@@ -156,8 +168,7 @@ class Batches:
             "running": lambda size: self._cut_anywhere(self._running, None, size, random, Warp()),
             "babble": lambda size: self._babble(size, random),
             "cut": lambda size: self._cut_words(size, random),
-            "heard": lambda size: self._hard_windows("heard", size, random),
-            "any": lambda size: self._hard_windows("any", size, random),
+            **{kind: partial(self._hard_windows, kind, random) for kind in self._hard},
         }
         parts = []
         for kind in self.mix.kinds:
@@ -181,12 +192,10 @@ class Batches:
         start = random.uniform(0, ROW_FRAMES - FRAMES, size)
         return windows(bank.codes[rows], start, random, warp)
 
-    def _hard_windows(self, kind: str, size: int, random: Generator) -> Batch:
+    def _hard_windows(self, kind: str, random: Generator, size: int) -> Batch:
         """Windows of running speech in which words were heard, or any, nearly where it was."""
-        bank = self._hard
-        if bank is None:
-            raise ValueError("this mix has no hard windows")
-        rows = random.choice(np.flatnonzero(bank.word == kind), size)
+        bank, word = self._hard[kind]
+        rows = random.choice(np.flatnonzero(bank.word == word), size)
         start = bank.first[rows] + random.normal(0, 2, size)
         start = np.clip(start, 0, ROW_FRAMES - FRAMES)
         return windows(bank.codes[rows], start, random, Warp(0.05, 0.05))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -22,15 +23,62 @@ from models.training.speech.labels import LABELS, TARGETS
 from models.training.speech.rooms import floor_noise, in_a_room
 from models.training.speech.spectra import BINS, FRAMES, ROW_FRAMES, decode, encode, spectra
 from models.training.speech.synthesis import Line, speak_many, vary
-from models.training.speech.texts import running_texts
+from models.training.speech.texts import jargon_text, running_texts
 from models.training.speech.voices import Voice, all_voices
 
-__all__ = ["build_hard"]
+__all__ = ["FIRST", "SECOND", "Reading", "build_hard"]
 
-READINGS = 3
+
+@dataclass(frozen=True)
+class Reading:
+    """Who reads what.
+
+    Parameters
+    ----------
+    bank : str
+        The bank that is written.
+    times : int
+        How often all texts are read, each time by other voices.
+    recorded : int
+        How many formant voices each voice made of recordings stands for.
+    texts : tuple of str
+        Files of Debian's package ``fortunes``.
+    jargon : bool
+        Whether the Jargon File is read too.
+    heard : float
+        A window in which a word scores so much, far less than what is believed, is kept.
+    """
+
+    bank: str
+    times: int
+    recorded: int
+    texts: tuple[str, ...] = TRAINING_TEXTS
+    jargon: bool = False
+    heard: float = 0.2
+
+
+FIRST = Reading("hard", times=3, recorded=20)
+# Voices made of recordings sound more like people, and were taken for words more often.
+SECOND = Reading(
+    "hard_again",
+    times=1,
+    recorded=90,
+    texts=(
+        *TRAINING_TEXTS,
+        "fortunes",
+        "pratchett",
+        "startrek",
+        "tao",
+        "paradoxum",
+        "perl",
+        "knghtbrd",
+        "debian",
+        "goedel",
+    ),
+    jargon=True,
+    heard=0.12,
+)
 MADE = 3000
-# A window in which a word scores so much, far less than what is believed, is kept.
-_HEARD = 0.2
 # Of all windows so many are kept too, whatever they score.
 _ANY = 0.01
 # Columns of the spectrogram between two looks: 93 ms.
@@ -41,15 +89,17 @@ _WORDS = [LABELS.index(word) for word in TARGETS]
 Rows = list[tuple[Clip, NDArray[np.uint8], int, int]]
 
 
-def _lines(seed: int) -> list[Line]:
+def _lines(reading: Reading, seed: int) -> list[Line]:
     random = Random(seed)  # noqa: S311 - speech, not secrets
     voices: list[Voice] = [voice for voice in all_voices() if voice.training]
     formant = [voice for voice in voices if voice.engine == "espeak-ng"]
     recorded = [voice for voice in voices if voice.engine != "espeak-ng"]
+    readers = formant + recorded * reading.recorded
+    more = jargon_text() if reading.jargon else ""
     lines = []
-    for reading in range(READINGS):
-        texts = running_texts(FORTUNES, TRAINING_TEXTS, seed=seed + reading, made=MADE)
-        lines += [vary(text, "", random.choice(formant + recorded * 20), random) for text in texts]
+    for time in range(reading.times):
+        texts = running_texts(FORTUNES, reading.texts, seed=seed + time, made=MADE, more=more)
+        lines += [vary(text, "", random.choice(readers), random) for text in texts]
     return lines
 
 
@@ -60,11 +110,11 @@ def _row(frames: NDArray[np.float32], first: int) -> NDArray[np.uint8]:
     return encode(frames[places])
 
 
-def _peaks(scores: NDArray[np.float32]) -> Iterator[int]:
+def _peaks(scores: NDArray[np.float32], least: float) -> Iterator[int]:
     """Looks whose score is the highest within half a second, best first."""
     free = np.ones(scores.size, np.bool_)
     for place in np.argsort(-scores):
-        if scores[place] < _HEARD:
+        if scores[place] < least:
             return
         if free[place]:
             free[max(0, place - 5) : place + 6] = False
@@ -72,7 +122,7 @@ def _peaks(scores: NDArray[np.float32]) -> Iterator[int]:
 
 
 def _found(
-    model: SpeechModel, line: Line, sound: NDArray[np.int16], random: Generator
+    model: SpeechModel, line: Line, sound: NDArray[np.int16], heard: float, random: Generator
 ) -> tuple[Rows, float]:
     wave: NDArray[np.float32] = np.pad(trimmed(sound).astype(np.float32) / 32768, RATE_HZ)
     wave += floor_noise(wave[RATE_HZ:-RATE_HZ], wave.size, random, made=True)
@@ -90,7 +140,7 @@ def _found(
     middle = (ROW_FRAMES - FRAMES) // 2
     rows: Rows = []
     for kind, places in (
-        ("heard", _peaks(best)),
+        ("heard", _peaks(best, heard)),
         ("any", np.flatnonzero(random.random(looks.size) < _ANY)),
     ):
         clip = Clip("running", kind, speaker)
@@ -103,21 +153,25 @@ def _found(
 _MODELS: dict[Path, SpeechModel] = {}
 
 
-def _listen(folder: Path, job: tuple[int, Sequence[Line]]) -> tuple[Rows, float]:
+def _listen(
+    folder: Path, heard: float, seed: int, job: tuple[int, Sequence[Line]]
+) -> tuple[Rows, float]:
     number, lines = job
-    random = np.random.default_rng((71, number))
+    random = np.random.default_rng((71, seed, number))
     if folder not in _MODELS:
         _MODELS[folder] = read_speech_model(folder)
     rows: Rows = []
     seconds = 0.0
     for line, sound in speak_many(lines):
-        more, spoken_s = _found(_MODELS[folder], line, sound, random)
+        more, spoken_s = _found(_MODELS[folder], line, sound, heard, random)
         rows += more
         seconds += spoken_s
     return rows, seconds
 
 
-def build_hard(work: Path, model: Path, *, seed: int, processes: int = 2) -> dict[str, float]:
+def build_hard(
+    work: Path, model: Path, reading: Reading = FIRST, *, seed: int, processes: int = 2
+) -> dict[str, float]:
     """Let the training voices read the training texts, and keep what is taken for words.
 
     Mining hard negatives, after "Learning and Example Selection for Object and Pattern
@@ -126,10 +180,12 @@ def build_hard(work: Path, model: Path, *, seed: int, processes: int = 2) -> dic
     Parameters
     ----------
     work : pathlib.Path
-        Gets the bank ``hard``: rows whose word is ``"heard"`` or ``"any"``, the window that was
+        Gets the bank: rows whose word is ``"heard"`` or ``"any"``, the window that was
         scored in their middle.
     model : pathlib.Path
         A folder with a speech model, as :func:`~models.training.speech.export.export` writes it.
+    reading : Reading
+        Who reads what, and the bank's name.
     seed : int
         For voices, pace, pitch and the order of sentences.
     processes : int
@@ -140,7 +196,7 @@ def build_hard(work: Path, model: Path, *, seed: int, processes: int = 2) -> dic
     dict of str to float
         ``hours`` of speech, and how many ``rows``.
     """
-    lines = _lines(seed)
+    lines = _lines(reading, seed)
     jobs = [
         (place, lines[start : start + _LINES_A_JOB])
         for place, start in enumerate(range(0, len(lines), _LINES_A_JOB))
@@ -150,9 +206,9 @@ def build_hard(work: Path, model: Path, *, seed: int, processes: int = 2) -> dic
     def rows() -> Iterator[tuple[Clip, NDArray[np.uint8], int, int]]:
         nonlocal seconds
         with ProcessPoolExecutor(processes) as pool:
-            for found, spoken_s in pool.map(partial(_listen, model), jobs):
+            for found, spoken_s in pool.map(partial(_listen, model, reading.heard, seed), jobs):
                 seconds += spoken_s
                 yield from found
 
-    count = write_bank(work, "hard", rows())
+    count = write_bank(work, reading.bank, rows())
     return {"hours": seconds / 3600, "rows": count}

@@ -104,7 +104,7 @@ MIXES = {
         in_babble=0.5,
         babble_db=(2.0, 20.0),
     ),
-    # At the very end, what the network itself took for words in other speech.
+    # Then what the network itself took for words in other speech.
     "hard": Mix(
         unknown=0.46,
         noise=0.05,
@@ -119,6 +119,31 @@ MIXES = {
             "babble": 0.03,
             "cut": 0.03,
             "heard": 0.25,
+            "any": 0.05,
+        },
+        word_sources=(0.92, 0.05, 0.01, 0.02),
+        scarce_sources=(0.6, 0.25, 0.04, 0.11),
+        context=0.04,
+        noisy=0.55,
+        in_babble=0.5,
+        babble_db=(2.0, 20.0),
+    ),
+    # Once more, with what the network still took for words, most of it in recorded voices.
+    "again": Mix(
+        unknown=0.48,
+        noise=0.05,
+        kinds={
+            "on": 0.08,
+            "off": 0.11,
+            "common": 0.1,
+            "rare": 0.09,
+            "confusable": 0.11,
+            "spliced": 0.03,
+            "running": 0.06,
+            "babble": 0.03,
+            "cut": 0.03,
+            "heard": 0.11,
+            "again": 0.2,
             "any": 0.05,
         },
         word_sources=(0.92, 0.05, 0.01, 0.02),

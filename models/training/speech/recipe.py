@@ -19,6 +19,7 @@ __all__ = [
     "MODEL",
     "NETWORK",
     "SEED",
+    "again_plan",
     "base_plan",
     "everybody_plan",
     "fold_plan",
@@ -179,6 +180,23 @@ def hard_plan(start_from: Path) -> Plan:
         smoothing=0.02,
         seed=SEED + 4,
         mix="hard",
+        start_from=str(start_from),
+    )
+
+
+def again_plan(start_from: Path) -> Plan:
+    """Return the sixth stage: once more, with what was still taken for words."""
+    return Plan(
+        network=GROWN,
+        steps=3600,
+        batch=64,
+        rate=5e-4,
+        warm=100,
+        hold=0.2,
+        average=0.998,
+        smoothing=0.02,
+        seed=SEED + 5,
+        mix="again",
         start_from=str(start_from),
     )
 

@@ -56,11 +56,13 @@ class WordStream:
     words: tuple[tuple[str, float, float], ...]
 
 
-def _negative_voices(seed: int) -> list[Voice]:
+def _negative_voices(seed: int, reading: int) -> list[Voice]:
     held_out = [voice for voice in all_voices() if not voice.training]
     recorded = [voice for voice in all_voices() if voice.engine != "espeak-ng"]
-    chosen = Random(seed).sample(held_out, HELD_OUT_VOICES)  # noqa: S311 - not a secret
-    return [*chosen, *recorded]
+    chosen = Random(seed + reading).sample(held_out, HELD_OUT_VOICES)  # noqa: S311 - not a secret
+    # By fours, so that each of them keeps to the texts for thresholds or to those that measure.
+    turn = 4 * reading % len(recorded)
+    return [*chosen, *recorded[turn:], *recorded[:turn]]
 
 
 def _one_voice(job: tuple[Path, int, Voice, list[str], float]) -> tuple[str, float]:
@@ -87,7 +89,9 @@ def _one_voice(job: tuple[Path, int, Voice, list[str], float]) -> tuple[str, flo
     return name, whole.size / RATE_HZ
 
 
-def build_negatives(work: Path, *, hours: float, seed: int, processes: int = 1) -> float:
+def build_negatives(
+    work: Path, *, hours: float, seed: int, readings: int = 1, processes: int = 1
+) -> float:
     """Synthesise running speech that has none of the words, with voices apart from training's.
 
     Parameters
@@ -98,6 +102,8 @@ def build_negatives(work: Path, *, hours: float, seed: int, processes: int = 1) 
         How much, of all voices together.
     seed : int
         For voices and the order of sentences.
+    readings : int
+        How often all is read, each text by another voice.
     processes : int
         How many voices speak at once.
 
@@ -108,22 +114,24 @@ def build_negatives(work: Path, *, hours: float, seed: int, processes: int = 1) 
     """
     folder = work / "negatives"
     folder.mkdir(parents=True, exist_ok=True)
-    voices = _negative_voices(seed)
     names = tuple(name for name in EVALUATION_TEXTS.split() if (FORTUNES / name).exists())
     texts = running_texts(FORTUNES, names, seed=seed, made=MADE_SENTENCES)
-    many = len(voices)
-    # Two voices read each text, both of them for the thresholds or both for the measure: every
-    # fourth voice is for the thresholds, and half of all voices is a multiple of four.
-    jobs = [
-        (
-            folder,
-            place,
-            voice,
-            texts[place::many] + texts[(place + many // 2) % many :: many],
-            hours * 3600 / many,
-        )
-        for place, voice in enumerate(voices)
-    ]
+    jobs = []
+    for reading in range(readings):
+        voices = _negative_voices(seed, reading)
+        many = len(voices)
+        # Two voices read each text, both of them for the thresholds or both for the measure: every
+        # fourth voice is for the thresholds, and half of all voices is a multiple of four.
+        jobs += [
+            (
+                folder,
+                reading * many + place,
+                voice,
+                texts[place::many] + texts[(place + many // 2) % many :: many],
+                hours * 3600 / (many * readings),
+            )
+            for place, voice in enumerate(voices)
+        ]
     with ProcessPoolExecutor(processes) as pool:
         made = list(pool.map(_one_voice, jobs))
     with (work / "negatives.tsv").open("w", newline="") as file:

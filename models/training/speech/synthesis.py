@@ -78,7 +78,7 @@ def speak(line: Line, folder: Path) -> NDArray[np.int16]:
     path = folder / "line.wav"
     command = _espeak(line, path) if line.voice.engine == "espeak-ng" else _flite(line, path)
     path.unlink(missing_ok=True)
-    subprocess.run(command, check=True, capture_output=True, timeout=60)  # noqa: S603 - our own words
+    subprocess.run(command, check=True, capture_output=True, timeout=600)  # noqa: S603 - our own words
     return read_audio(path) if path.exists() else np.zeros(0, np.int16)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import tomllib
 from pathlib import Path
@@ -14,6 +15,7 @@ __all__ = [
     "ESPEAK_VARIANTS",
     "HOMOPHONES",
     "OTHER_WORDS",
+    "jargon_text",
     "running_texts",
     "without_targets",
 ]
@@ -25,6 +27,9 @@ CONFUSABLE = tuple(_LISTS["confusable"].split())
 OTHER_WORDS = tuple(_LISTS["other"].split())
 ESPEAK_VARIANTS = tuple(_LISTS["espeak_variants"].split())
 _PIECES = [_LISTS[part].splitlines() for part in ("subjects", "verbs", "objects", "endings")]
+
+JARGON = Path("/usr/share/dictd/jargon.dict.dz")
+_PLAIN = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "{": "", "}": "", "—": ","})
 
 _SPLIT = re.compile(r"(?<=[.!?;:])\s+|\n{2,}")
 _WORD = re.compile(r"[a-z']+")
@@ -62,7 +67,21 @@ def _made_sentence(random: Random) -> str:
     return " ".join(pieces).capitalize() + "."
 
 
-def running_texts(folder: Path, names: tuple[str, ...], *, seed: int, made: int) -> list[str]:
+def jargon_text() -> str:
+    """Return the Jargon File, which is in the public domain, from Debian's ``dict-jargon``.
+
+    Returns
+    -------
+    str
+        Its entries, with plain quotes and without the marks of its references.
+    """
+    with gzip.open(JARGON, "rt", encoding="utf-8", errors="replace") as file:
+        return file.read().translate(_PLAIN)
+
+
+def running_texts(
+    folder: Path, names: tuple[str, ...], *, seed: int, made: int, more: str = ""
+) -> list[str]:
     """Return sentences without the model's words, in random order.
 
     Parameters
@@ -75,6 +94,8 @@ def running_texts(folder: Path, names: tuple[str, ...], *, seed: int, made: int)
         For the order and the made sentences.
     made : int
         How many sentences to make from building blocks beside those that were read.
+    more : str
+        A further text to take sentences from.
 
     Returns
     -------
@@ -83,8 +104,8 @@ def running_texts(folder: Path, names: tuple[str, ...], *, seed: int, made: int)
     """
     random = Random(seed)  # noqa: S311 - speech, not secrets
     found = {_made_sentence(random) for _ in range(made)}
-    for name in names:
-        text = (folder / name).read_text(encoding="utf-8", errors="replace")
+    texts = [(folder / name).read_text(encoding="utf-8", errors="replace") for name in names]
+    for text in (*texts, more):
         for sentence in _SPLIT.split(text.replace("\n%\n", "\n\n")):
             plain = " ".join(sentence.replace("--", ", ").replace('"', "").split())
             if 4 <= len(plain.split()) <= 30 and plain.isascii() and without_targets(plain):

@@ -49,6 +49,7 @@ def banks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     _write(folder, "words", words)
     _write(folder, "running", [("running", "", "voice")] * 8)
     _write(folder, "hard", [("running", kind, "voice") for kind in ("heard", "any") * 4])
+    _write(folder, "hard_again", [("running", "heard", "voice")] * 8)
     _write(folder, "noise", [("noise", kind, "") for kind in ("background", "made") * 4])
     return folder
 
@@ -105,7 +106,7 @@ def test_where_a_word_was_heard_in_other_speech_is_kept_once_in_the_middle_of_it
 
     line = Line("hiss", "", Voice("espeak-ng", "en-us"))
     model = cast(SpeechModel, SimpleNamespace(run=run))
-    rows, seconds = _found(model, line, sound.astype(np.int16), random)
+    rows, seconds = _found(model, line, sound.astype(np.int16), 0.2, random)
     assert seconds == pytest.approx(4, abs=0.2)
     (heard,) = [row for row in rows if row[0].word == "heard"]
     clip, codes, first, last = heard
