@@ -94,6 +94,13 @@ def _again(work: Path, data: Path) -> None:
     _stage(work, data, "again", recipe.again_plan(_weights(work, "hard")))
 
 
+def _blend(work: Path, data: Path) -> None:
+    from models.training.speech.weights import blend
+
+    parts = [(share, _weights(work, name)) for name, share in recipe.BLEND.items()]
+    blend(recipe.GROWN, parts, _weights(work, "blend"))
+
+
 def _negatives(work: Path, data: Path) -> None:
     from models.training.speech.streams import build_negatives
 
@@ -104,7 +111,7 @@ def _negatives(work: Path, data: Path) -> None:
 def _export(work: Path, data: Path) -> None:
     from models.training.speech.publish import publish
 
-    publish(work, data, recipe.MODEL, run=work / "runs" / "again")
+    publish(work, data, recipe.MODEL, run=work / "runs" / "blend")
 
 
 def _folds(work: Path, data: Path) -> None:
@@ -136,6 +143,7 @@ STEPS: dict[str, tuple[Callable[[Path, Path], None], str]] = {
     "hard": (_hard, "fifth stage, a third of the unknown is such speech (18 min)"),
     "heard_again": (_heard_again, "what it still takes for words in eighteen hours (15 min)"),
     "again": (_again, "sixth stage, with that too (22 min)"),
+    "blend": (_blend, "the mean of the last three stages (10 s)"),
     "negatives": (_negatives, "32 hours of running speech to test on (24 min)"),
     "export": (_export, "thresholds, and the files of models/speech (3 min)"),
     "folds": (_folds, "scarce words in five folds by speaker (10 min)"),

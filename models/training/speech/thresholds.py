@@ -18,6 +18,10 @@ __all__ = ["GRID", "word_thresholds"]
 GRID = (0.75, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97)
 # One false alarm less is worth so many words of the validation streams.
 FALSE_ALARM_COST = 4.0
+# With fewer clips than this, what is caught says little of a word's threshold.
+_FEW = 10
+# And a word without a false alarm in all of the sound is taken to have had half of one.
+_PRIOR = 0.5
 
 Said = tuple[tuple[str, float, float], ...]
 
@@ -30,6 +34,9 @@ def word_thresholds(
     cost: float = FALSE_ALARM_COST,
 ) -> dict[str, float]:
     """Return each word's threshold, the lowest of the best.
+
+    Where the streams hardly say a word, a false alarm or two in hours of speech would decide: there
+    all words together tell how fast alarms become fewer from level to level.
 
     Parameters
     ----------
@@ -47,16 +54,24 @@ def word_thresholds(
     dict of str to float
         Values of ``GRID``. Words are taken one by one, as if they did not compete.
     """
-    worth: dict[tuple[str, float], float] = {}
+    caught: dict[float, Counter[str]] = {}
+    alarms: dict[float, Counter[str]] = {}
     for level in GRID:
         current = replace(mode, threshold=level, thresholds={})
-        alarms = Counter(event.word for track in without for event in decide(track, current))
-        caught: Counter[str] = Counter()
+        alarms[level] = Counter(event.word for track in without for event in decide(track, current))
+        caught[level] = Counter()
         for said, track in with_words:
             starts = np.array([start for _, start, _ in said])
             for event in decide(track, current):
                 place = int(np.searchsorted(starts, event.time_s, side="right")) - 1
-                caught[event.word] += place >= 0 and said[place][0] == event.word
-        for word in TARGETS:
-            worth[word, level] = caught[word] - cost * alarms[word]
-    return {word: max(GRID, key=lambda level: (worth[word, level], -level)) for word in TARGETS}
+                caught[level][event.word] += place >= 0 and said[place][0] == event.word
+    lowest = alarms[GRID[0]]
+    left = {level: alarms[level].total() / max(lowest.total(), 1) for level in GRID}
+    count = Counter(word for said, _ in with_words for word, _, _ in said)
+
+    def worth(word: str, level: float) -> float:
+        few = count[word] < _FEW
+        expected = (lowest[word] + _PRIOR) * left[level] if few else alarms[level][word]
+        return caught[level][word] - cost * expected
+
+    return {word: max(GRID, key=lambda level: (worth(word, level), -level)) for word in TARGETS}

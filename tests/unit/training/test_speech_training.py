@@ -20,6 +20,7 @@ from models.training.speech.network import build
 from models.training.speech.spectra import BINS, FRAMES, ROW_BINS, ROW_FRAMES
 from models.training.speech.synthesis import Line
 from models.training.speech.voices import Voice
+from models.training.speech.weights import blend, read_weights
 
 OTHERS = ("on", "off", "bed", "cat", "happy", "marvin")
 LEFT_OUT = "nobody"
@@ -138,3 +139,21 @@ def test_a_grown_network_begins_with_the_same_answers(tmp_path: Path) -> None:
     assert np.abs(after - before).max() < 0.5 * before.std()
     with pytest.raises(ValueError, match="one convolution more"):
         grow("deep", tmp_path / "new.weights.h5", "wide", 6, batch, tmp_path / "x", seed=2)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Keras' variables with NumPy 2
+def test_a_blend_is_the_mean_by_shares(tmp_path: Path) -> None:
+    import keras
+
+    paths = []
+    for seed in (1, 2):
+        keras.utils.set_random_seed(seed)
+        paths.append(tmp_path / f"{seed}.weights.h5")
+        build("fine").save_weights(paths[-1])
+    first, second = (read_weights("fine", path) for path in paths)
+    shares = [(0.25, paths[0]), (0.75, paths[1])]
+    mean = read_weights("fine", blend("fine", shares, tmp_path / "runs" / "mean.weights.h5"))
+    for name, value in mean.items():
+        np.testing.assert_allclose(value, 0.25 * first[name] + 0.75 * second[name], atol=1e-6)
+    with pytest.raises(ValueError, match="add up to 1"):
+        blend("fine", shares[:1], tmp_path / "no.weights.h5")
