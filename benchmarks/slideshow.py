@@ -38,7 +38,6 @@ SPEECH = Path(__file__).resolve().parents[1] / "models" / "demo_sets" / "speech"
 OTHER_S = 120.0
 _SUFFIXES = {".flac", ".mp3", ".wav", ".ogg"}
 _GAP_S, _PEAK, _NOISE, _LATEST_S = 1.0, 0.4, 1e-3, 1.5
-_FRAME = RATE_HZ // 50
 
 
 def _script(
@@ -108,10 +107,12 @@ def _run(
         )
         arrivals, received, _ = frames_and_events(server, number)
     found = find(said, received) if said.words else []
+    # The parts in which the sound came are equally long.
+    part = len(received) // max(1, len(arrivals))
     delays, wrong, taken = [], 0, set()
     pages = [1, *(number for number, _ in changes)]
     for word, _, end in found:
-        ended_s = arrivals[min(end // _FRAME, len(arrivals) - 1)]
+        ended_s = arrivals[min(end // part, len(arrivals) - 1)]
         for place, (number, at_s) in enumerate(changes):
             if place not in taken and -0.2 < at_s - ended_s < _LATEST_S:
                 taken.add(place)

@@ -35,8 +35,9 @@ def word_thresholds(
 ) -> dict[str, float]:
     """Return each word's threshold, the lowest of the best.
 
-    Where the streams hardly say a word, a false alarm or two in hours of speech would decide: there
-    all words together tell how fast alarms become fewer from level to level.
+    Where the streams hardly say a word, one clip more or a false alarm less would decide: there all
+    words together tell how fast both become fewer from level to level, and the word counts as much
+    as they do in the mean.
 
     Parameters
     ----------
@@ -67,11 +68,12 @@ def word_thresholds(
                 caught[level][event.word] += place >= 0 and said[place][0] == event.word
     lowest = alarms[GRID[0]]
     left = {level: alarms[level].total() / max(lowest.total(), 1) for level in GRID}
+    usual = {level: caught[level].total() / len(TARGETS) for level in GRID}
     count = Counter(word for said, _ in with_words for word, _, _ in said)
 
     def worth(word: str, level: float) -> float:
-        few = count[word] < _FEW
-        expected = (lowest[word] + _PRIOR) * left[level] if few else alarms[level][word]
-        return caught[level][word] - cost * expected
+        if count[word] < _FEW:
+            return usual[level] - cost * (lowest[word] + _PRIOR) * left[level]
+        return caught[level][word] - cost * alarms[level][word]
 
     return {word: max(GRID, key=lambda level: (worth(word, level), -level)) for word in TARGETS}
