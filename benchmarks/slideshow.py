@@ -111,10 +111,11 @@ def _run(
     part = len(received) // max(1, len(arrivals))
     delays, wrong, taken = [], 0, set()
     pages = [1, *(number for number, _ in changes)]
-    for word, _, end in found:
-        ended_s = arrivals[min(end // part, len(arrivals) - 1)]
+    for word, start, end in found:
+        began_s, ended_s = arrivals[np.minimum([start // part, end // part], len(arrivals) - 1)]
         for place, (number, at_s) in enumerate(changes):
-            if place not in taken and -0.2 < at_s - ended_s < _LATEST_S:
+            # A word may be known before its last sound.
+            if place not in taken and began_s < at_s < ended_s + _LATEST_S:
                 taken.add(place)
                 step = (number - pages[place]) % 6
                 if step == STEPS[word.word] % 6:
