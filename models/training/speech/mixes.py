@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 __all__ = ["MIXES", "SOURCES", "Mix"]
 
@@ -42,6 +42,31 @@ class Mix:
     in_babble: float = 0.35
     babble_db: tuple[float, float] = (0.0, 30.0)
 
+
+# After the other stages, what the network itself took for words in other speech.
+_HARD = Mix(
+    unknown=0.46,
+    noise=0.05,
+    kinds={
+        "on": 0.09,
+        "off": 0.11,
+        "common": 0.1,
+        "rare": 0.09,
+        "confusable": 0.1,
+        "spliced": 0.03,
+        "running": 0.12,
+        "babble": 0.03,
+        "cut": 0.03,
+        "heard": 0.25,
+        "any": 0.05,
+    },
+    word_sources=(0.92, 0.05, 0.01, 0.02),
+    scarce_sources=(0.6, 0.25, 0.04, 0.11),
+    context=0.04,
+    noisy=0.55,
+    in_babble=0.5,
+    babble_db=(2.0, 20.0),
+)
 
 MIXES = {
     # Clips of one second: most of the training.
@@ -104,34 +129,11 @@ MIXES = {
         in_babble=0.5,
         babble_db=(2.0, 20.0),
     ),
-    # Then what the network itself took for words in other speech.
-    "hard": Mix(
-        unknown=0.46,
-        noise=0.05,
-        kinds={
-            "on": 0.09,
-            "off": 0.11,
-            "common": 0.1,
-            "rare": 0.09,
-            "confusable": 0.1,
-            "spliced": 0.03,
-            "running": 0.12,
-            "babble": 0.03,
-            "cut": 0.03,
-            "heard": 0.25,
-            "any": 0.05,
-        },
-        word_sources=(0.92, 0.05, 0.01, 0.02),
-        scarce_sources=(0.6, 0.25, 0.04, 0.11),
-        context=0.04,
-        noisy=0.55,
-        in_babble=0.5,
-        babble_db=(2.0, 20.0),
-    ),
+    "hard": _HARD,
     # Once more, with what the network still took for words, most of it in recorded voices.
-    "again": Mix(
+    "again": replace(
+        _HARD,
         unknown=0.48,
-        noise=0.05,
         kinds={
             "on": 0.08,
             "off": 0.11,
@@ -146,11 +148,5 @@ MIXES = {
             "again": 0.2,
             "any": 0.05,
         },
-        word_sources=(0.92, 0.05, 0.01, 0.02),
-        scarce_sources=(0.6, 0.25, 0.04, 0.11),
-        context=0.04,
-        noisy=0.55,
-        in_babble=0.5,
-        babble_db=(2.0, 20.0),
     ),
 }
