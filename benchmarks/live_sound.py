@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.audio import decode_audio
+from models.training.speech.labels import TARGETS
 
-__all__ = ["RATE_HZ", "SaidWord", "Script", "find", "marker", "script"]
+__all__ = ["RATE_HZ", "SaidWord", "Script", "find", "marker", "recorded_script", "script"]
 
 RATE_HZ = 48_000
 MARKER_PEAK = 0.8
@@ -28,6 +30,15 @@ _NOISE = 1e-3
 _LEAD_S = 1.0
 _MARKER_S = 0.03
 _SPOKEN_PEAK = 0.4
+# Of recorded words, as the model card counts them: noise so far under each word, which ends where
+# it falls 25 dB below its own loudest hundredth of a second.
+_NOISE_DB = 20.0
+_RECORDED_ENDS_DB = 25.0
+_LOUDNESS = 0.05
+_GAPS_S = (0.3, 1.2)
+_EACH = 10
+# The part of each noise that trains nothing.
+_UNTRAINED = 0.8
 
 
 @dataclass(frozen=True)
@@ -57,9 +68,7 @@ class Script:
 def _cut(name: str) -> list[tuple[str, NDArray[np.float32]]]:
     """Return the words of a sample clip, each from its first to its last sound."""
     samples = decode_audio((_SAMPLES / f"{name}.flac").read_bytes(), rate_hz=RATE_HZ).samples
-    blocks = samples[: len(samples) // _BLOCK * _BLOCK].reshape(-1, _BLOCK)
-    level_db = 10 * np.log10(np.square(blocks).mean(axis=1) + 1e-12)
-    loud = np.flatnonzero(level_db > level_db.max() - _ENDS_DB)
+    loud = _loud_blocks(samples, _ENDS_DB)
     breaks = np.flatnonzero(np.diff(loud) > _PAUSE_BLOCKS)
     starts = loud[np.concatenate([[0], breaks + 1])] * _BLOCK
     ends = (loud[np.concatenate([breaks, [len(loud) - 1]])] + 1) * _BLOCK
@@ -86,6 +95,70 @@ def script() -> Script:
     said = np.concatenate(parts)
     noise = rng.normal(0, _NOISE, len(said)).astype(np.float32)
     return Script(said + noise, tuple(words))
+
+
+def recorded_script(data: Path) -> Script:
+    """Return words of people that no training heard, in recorded noise 20 dB below each word.
+
+    Parameters
+    ----------
+    data : pathlib.Path
+        With ``words.tsv``, ``words`` and ``background``: 16 kHz recordings of a second each.
+
+    Returns
+    -------
+    Script
+        Ten recordings of each word, drawn once and for all, or all that there are of rare ones.
+    """
+    rng = np.random.default_rng(7)
+    clips = _unheard(data, rng)
+    parts = [marker(), np.zeros(round(_LEAD_S * RATE_HZ), np.float32)]
+    words = []
+    for word, path in clips:
+        raw = decode_audio(path.read_bytes(), rate_hz=RATE_HZ).samples
+        first, last = _ends(raw)
+        start = sum(map(len, parts))
+        loudness = float(np.sqrt(np.square(raw[first:last]).mean()))
+        gain = min(_LOUDNESS / loudness, _SPOKEN_PEAK / float(np.abs(raw).max()))
+        words.append(SaidWord(word, start + first, start + last))
+        pause = np.zeros(round(rng.uniform(*_GAPS_S) * RATE_HZ), np.float32)
+        parts += [(raw * gain).astype(np.float32), pause]
+    said = np.concatenate(parts)
+    pieces = []
+    for path in sorted((data / "background").glob("*.flac")):
+        noise = decode_audio(path.read_bytes(), rate_hz=RATE_HZ).samples
+        noise = noise[round(len(noise) * _UNTRAINED) :]
+        level = float(np.sqrt(np.square(noise).mean() + 1e-12))
+        pieces.append(noise * (_LOUDNESS * 10 ** (-_NOISE_DB / 20) / level))
+    noise = np.resize(np.concatenate(pieces), len(said)).astype(np.float32)
+    return Script(said + noise, tuple(words))
+
+
+def _unheard(data: Path, rng: np.random.Generator) -> list[tuple[str, Path]]:
+    """Return the words and the files of some recordings of the validation part, shuffled."""
+    files: dict[str, list[Path]] = {}
+    with (data / "words.tsv").open(encoding="utf-8", newline="") as table:
+        for row in csv.DictReader(table, delimiter="\t"):
+            if row["part"] == "val" and row["word"] in TARGETS:
+                files.setdefault(row["word"], []).append(data / "words" / row["word"] / row["file"])
+    chosen = []
+    for word in sorted(files):
+        order = rng.permutation(len(files[word]))[:_EACH]
+        chosen += [(word, sorted(files[word])[place]) for place in order]
+    return [chosen[place] for place in rng.permutation(len(chosen))]
+
+
+def _ends(raw: NDArray[np.float32]) -> tuple[int, int]:
+    """Return where the sound of a recording begins and ends."""
+    loud = _loud_blocks(raw, _RECORDED_ENDS_DB)
+    return int(loud[0]) * _BLOCK, (int(loud[-1]) + 1) * _BLOCK
+
+
+def _loud_blocks(samples: NDArray[np.float32], below_db: float) -> NDArray[np.intp]:
+    """Return which hundredths of a second are less than so far below the loudest."""
+    blocks = samples[: len(samples) // _BLOCK * _BLOCK].reshape(-1, _BLOCK)
+    level_db = 10 * np.log10(np.square(blocks).mean(axis=1) + 1e-12)
+    return np.flatnonzero(level_db > level_db.max() - below_db)
 
 
 def marker() -> NDArray[np.float32]:

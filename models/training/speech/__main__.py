@@ -40,14 +40,6 @@ def _base(work: Path, data: Path) -> None:
     _stage(work, data, "base", recipe.base_plan(Corpus(work)))
 
 
-def _everybody(work: Path, data: Path) -> None:
-    _stage(work, data, "everybody", recipe.everybody_plan(_weights(work, "base")))
-
-
-def _streams(work: Path, data: Path) -> None:
-    _stage(work, data, "streams", recipe.streams_plan(_weights(work, "everybody")))
-
-
 def _grown(work: Path, data: Path) -> None:
     from models.training.speech.batches import Batches
     from models.training.speech.grow import grow
@@ -58,7 +50,7 @@ def _grown(work: Path, data: Path) -> None:
         windows, _ = Batches(work, seed=plan.seed, size=256, mix=plan.mix).batch(0)
         grow(
             recipe.NETWORK,
-            _weights(work, "streams"),
+            _weights(work, "base"),
             recipe.GROWN,
             recipe.GROWN_LAYER,
             windows,
@@ -101,11 +93,22 @@ def _blend(work: Path, data: Path) -> None:
     blend(recipe.GROWN, parts, _weights(work, "blend"))
 
 
-def _negatives(work: Path, data: Path) -> None:
-    from models.training.speech.streams import build_negatives
+def _negatives(work: Path, *, thresholds: bool) -> None:
+    from models.training.speech.streams import build_negatives, negatives_list
 
-    if not (work / "negatives.tsv").exists():
-        print(build_negatives(work, hours=32.0, seed=21, readings=2, processes=2), "hours")
+    if not negatives_list(work, thresholds=thresholds).exists():
+        hours = build_negatives(
+            work, thresholds=thresholds, hours=32.0, seed=21, readings=2, processes=2
+        )
+        print(hours, "hours")
+
+
+def _other_speech(work: Path, data: Path) -> None:
+    _negatives(work, thresholds=True)
+
+
+def _test_speech(work: Path, data: Path) -> None:
+    _negatives(work, thresholds=False)
 
 
 def _export(work: Path, data: Path) -> None:
@@ -132,24 +135,31 @@ def _card(work: Path, data: Path) -> None:
     write_card(work, recipe.MODEL)
 
 
-STEPS: dict[str, tuple[Callable[[Path, Path], None], str]] = {
+Step = tuple[Callable[[Path, Path], None], str]
+
+# What makes the model. The times are of two quiet cores.
+MAKING: dict[str, Step] = {
     "corpus": (_corpus, "read the recordings and let the voices speak (3 min)"),
-    "banks": (_banks, "rooms, speeds and noises, as spectrograms (5 min)"),
-    "base": (_base, "first stage, without the speakers of scarce words (25 min)"),
-    "everybody": (_everybody, "second stage, everybody of the training part (15 min)"),
-    "streams": (_streams, "third stage, with much running speech (10 min)"),
-    "grown": (_grown, "fourth stage, a larger network in more babble (40 min)"),
-    "heard": (_heard, "what it takes for words in thirty hours of other speech (20 min)"),
-    "hard": (_hard, "fifth stage, a third of the unknown is such speech (18 min)"),
-    "heard_again": (_heard_again, "what it still takes for words in eighteen hours (15 min)"),
-    "again": (_again, "sixth stage, with that too (22 min)"),
+    "banks": (_banks, "rooms, speeds and noises, as spectrograms (4 min)"),
+    "base": (_base, "first stage, without the speakers of scarce words (12 min)"),
+    "grown": (_grown, "second stage, everybody, a larger network, in more babble (29 min)"),
+    "heard": (_heard, "what it takes for words in nine hours of other speech (6 min)"),
+    "hard": (_hard, "third stage, a third of the unknown is such speech (9 min)"),
+    "heard_again": (_heard_again, "what it still takes for words in nine more (6 min)"),
+    "again": (_again, "fourth stage, with that too (10 min)"),
     "blend": (_blend, "the mean of the last three stages (10 s)"),
-    "negatives": (_negatives, "32 hours of running speech to test on (24 min)"),
+    "other_speech": (_other_speech, "8 hours of running speech for the thresholds (5 min)"),
     "export": (_export, "thresholds, and the files of models/speech (3 min)"),
+}
+# What measures it.
+MEASURING: dict[str, Step] = {
     "folds": (_folds, "scarce words in five folds by speaker (10 min)"),
+    "test_speech": (_test_speech, "24 hours of running speech to test on (15 min)"),
     "evaluate": (_evaluate, "the figures, ours and the original's (20 min)"),
     "card": (_card, "the tables of the model card (1 s)"),
 }
+STEPS = MAKING | MEASURING
+_GROUPS = {"make": MAKING, "measure": MEASURING}
 
 
 # A fifth faster; some processors go without it otherwise. TensorFlow reads it when it is imported.
@@ -157,7 +167,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
 def main() -> None:
-    """Run the steps that are named, or all of them.
+    """Make the model, or run the steps that are named.
 
     A step that was interrupted goes on where it was, and what is complete is not made again:
     delete its files in the working folder to have it so.
@@ -166,19 +176,28 @@ def main() -> None:
         prog="python -m models.training.speech",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="\n".join(f"  {name:11} {about}" for name, (_, about) in STEPS.items()),
+        epilog="\n".join(
+            f"{group}:\n" + "\n".join(f"  {name:12} {about}" for name, (_, about) in steps.items())
+            for group, steps in _GROUPS.items()
+        ),
     )
     parser.add_argument(
-        "steps", nargs="*", choices=[*STEPS, []], help="all of them where none is named"
+        "steps",
+        nargs="*",
+        choices=[*_GROUPS, *STEPS, []],
+        help="steps, or make or measure for all of these; make where none is named",
     )
     parser.add_argument("--data", type=Path, default=recipe.DATA, help="the recordings")
     parser.add_argument("--work", type=Path, default=recipe.work_folder(), help="working folder")
     arguments = parser.parse_args()
-    for name in arguments.steps or list(STEPS):
+    names = [step for name in arguments.steps or ["make"] for step in _GROUPS.get(name, [name])]
+    began = time.time()
+    for name in names:
         started = time.time()
         print(f"== {name}", flush=True)
         STEPS[name][0](arguments.work, arguments.data)
         print(f"== {name}: {(time.time() - started) / 60:.1f} min", flush=True)
+    print(f"== all: {(time.time() - began) / 60:.1f} min", flush=True)
 
 
 if __name__ == "__main__":

@@ -88,26 +88,8 @@ MIXES = {
         scarce_sources=(0.52, 0.24, 0.04, 0.2),
         context=0.12,
     ),
-    # At the end, running speech for a third: a word counts where it is said for itself.
-    "streams": Mix(
-        unknown=0.44,
-        noise=0.06,
-        kinds={
-            "on": 0.1,
-            "off": 0.12,
-            "common": 0.11,
-            "rare": 0.09,
-            "confusable": 0.11,
-            "spliced": 0.03,
-            "running": 0.38,
-            "babble": 0.02,
-            "cut": 0.04,
-        },
-        word_sources=(0.93, 0.05, 0.01, 0.01),
-        scarce_sources=(0.62, 0.26, 0.04, 0.08),
-        context=0.03,
-    ),
-    # Words in babble are what was missed most; real voices babble too.
+    # Running speech for a third of the unknown: a word counts where it is said for itself. Words in
+    # babble are what was missed most; real voices babble too.
     "babble": Mix(
         unknown=0.38,
         noise=0.06,

@@ -26,6 +26,7 @@ __all__ = [
     "WordStream",
     "build_negatives",
     "negative_files",
+    "negatives_list",
     "unknown_stream",
     "word_streams",
 ]
@@ -90,16 +91,18 @@ def _one_voice(job: tuple[Path, int, Voice, list[str], float]) -> tuple[str, flo
 
 
 def build_negatives(
-    work: Path, *, hours: float, seed: int, readings: int = 1, processes: int = 1
+    work: Path, *, thresholds: bool, hours: float, seed: int, readings: int = 1, processes: int = 1
 ) -> float:
     """Synthesise running speech that has none of the words, with voices apart from training's.
 
     Parameters
     ----------
     work : pathlib.Path
-        Gets ``negatives/*.flac``, one file a voice, and their list ``negatives.tsv``.
+        Gets ``negatives/*.flac``, one file a voice, and a list of them when all are there.
+    thresholds : bool
+        True for every fourth voice, which set thresholds, False for those that measure.
     hours : float
-        How much, of all voices together.
+        How much, of all voices of both kinds together.
     seed : int
         For voices and the order of sentences.
     readings : int
@@ -110,7 +113,7 @@ def build_negatives(
     Returns
     -------
     float
-        Hours that were spoken.
+        Hours that are there.
     """
     folder = work / "negatives"
     folder.mkdir(parents=True, exist_ok=True)
@@ -131,12 +134,22 @@ def build_negatives(
                 hours * 3600 / (many * readings),
             )
             for place, voice in enumerate(voices)
+            if _sets_thresholds(place) == thresholds
         ]
     with ProcessPoolExecutor(processes) as pool:
         made = list(pool.map(_one_voice, jobs))
-    with (work / "negatives.tsv").open("w", newline="") as file:
+    with negatives_list(work, thresholds=thresholds).open("w", newline="") as file:
         csv.writer(file, delimiter="\t").writerows(made)
     return sum(seconds for _, seconds in made) / 3600
+
+
+def negatives_list(work: Path, *, thresholds: bool) -> Path:
+    """Return the file that is there when all of one kind of running speech is."""
+    return work / ("negatives_thresholds.tsv" if thresholds else "negatives.tsv")
+
+
+def _sets_thresholds(place: int) -> bool:
+    return place % 4 == 0
 
 
 def negative_files(work: Path, *, thresholds: bool) -> list[Path]:
@@ -154,7 +167,8 @@ def negative_files(work: Path, *, thresholds: bool) -> list[Path]:
     list of pathlib.Path
     """
     files = sorted((work / "negatives").glob("*.flac"))
-    return [path for place, path in enumerate(files) if (place % 4 == 0) == thresholds]
+    # By the number in the name: one kind may be there before the other.
+    return [path for path in files if _sets_thresholds(int(path.name[:2])) == thresholds]
 
 
 def _gap(random: Random) -> int:

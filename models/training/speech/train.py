@@ -67,7 +67,7 @@ class Plan:
     start_from: str = ""
     without: tuple[str, ...] = field(default=())
     mix: str = "clips"
-    checkpoint_s: float = 240.0
+    checkpoint_s: float = 540.0
 
 
 def _feed(folder: Path, plan: Plan, first: int, stride: int, queue: Any) -> None:
