@@ -94,8 +94,12 @@ def _kinds(server: Server) -> tuple[Counter[str], dict[str, Any]]:
 
 
 def _is_released(server: Server, page: Page) -> None:
-    """Wait until no connection and none of its threads is left."""
-    end_s = time.monotonic() + 45
+    """Wait until no connection and none of its threads is left.
+
+    A browser that goes without a word is missed after six unanswered questions, up to 36 s; and
+    then the connection is closed, which takes a loaded machine its time.
+    """
+    end_s = time.monotonic() + 90
     while True:
         kinds, found = _kinds(server)
         if not kinds and not found["peers_open"]:
