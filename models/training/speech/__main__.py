@@ -87,10 +87,12 @@ def _again(work: Path, data: Path) -> None:
 
 
 def _blend(work: Path, data: Path) -> None:
-    from models.training.speech.weights import blend
+    from models.training.speech.labels import UNKNOWN
+    from models.training.speech.weights import blend, shift_label
 
     parts = [(share, _weights(work, name)) for name, share in recipe.BLEND.items()]
-    blend(recipe.GROWN, parts, _weights(work, "blend"))
+    mean = blend(recipe.GROWN, parts, _weights(work, "blend"))
+    shift_label(recipe.GROWN, mean, UNKNOWN, recipe.UNKNOWN_SHIFT)
 
 
 def _negatives(work: Path, *, thresholds: bool) -> None:
@@ -147,7 +149,7 @@ MAKING: dict[str, Step] = {
     "hard": (_hard, "third stage, a third of the unknown is such speech (9 min)"),
     "heard_again": (_heard_again, "what it still takes for words in nine more (6 min)"),
     "again": (_again, "fourth stage, with that too (10 min)"),
-    "blend": (_blend, "the mean of the last three stages (10 s)"),
+    "blend": (_blend, "the mean of the last three stages, with fewer doubts (10 s)"),
     "other_speech": (_other_speech, "8 hours of running speech for the thresholds (5 min)"),
     "export": (_export, "thresholds, and the files of models/speech (3 min)"),
 }

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from models.training.speech.network import build
 
-__all__ = ["blend", "read_weights"]
+__all__ = ["blend", "read_weights", "shift_label"]
 
 
 def read_weights(network: str, path: Path) -> dict[str, NDArray[np.float32]]:
@@ -75,3 +75,35 @@ def blend(network: str, parts: Sequence[tuple[float, Path]], out: Path) -> Path:
     out.parent.mkdir(parents=True, exist_ok=True)
     model.save_weights(out)
     return out
+
+
+def shift_label(network: str, path: Path, place: int, by: float) -> Path:
+    """Add to the last layer's bias of one label, in place.
+
+    After "Long-tail learning via logit adjustment", Menon and others, 2021: what a label got by
+    being often in the batches is taken from it again.
+
+    Parameters
+    ----------
+    network : str
+        A key of ``ARCHITECTURES``.
+    path : pathlib.Path
+        A ``.weights.h5`` file.
+    place : int
+        Of the label.
+    by : float
+        In natural logarithms of probability, before they are made to add up to 1.
+
+    Returns
+    -------
+    pathlib.Path
+        `path`.
+    """
+    model = build(network)
+    model.load_weights(path)
+    bias = model.get_layer("words").bias
+    shifted = np.array(bias)
+    shifted[place] += by
+    bias.assign(shifted)
+    model.save_weights(path)
+    return path

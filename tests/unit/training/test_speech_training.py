@@ -18,9 +18,10 @@ from models.training.speech.labels import LABELS, TARGETS, UNKNOWN
 from models.training.speech.mixes import MIXES, SOURCES
 from models.training.speech.network import build
 from models.training.speech.spectra import BINS, FRAMES, ROW_BINS, ROW_FRAMES
+from models.training.speech.streams import negative_files
 from models.training.speech.synthesis import Line
 from models.training.speech.voices import Voice
-from models.training.speech.weights import blend, read_weights
+from models.training.speech.weights import blend, read_weights, shift_label
 
 OTHERS = ("on", "off", "bed", "cat", "happy", "marvin")
 LEFT_OUT = "nobody"
@@ -157,3 +158,51 @@ def test_a_blend_is_the_mean_by_shares(tmp_path: Path) -> None:
         np.testing.assert_allclose(value, 0.25 * first[name] + 0.75 * second[name], atol=1e-6)
     with pytest.raises(ValueError, match="add up to 1"):
         blend("fine", shares[:1], tmp_path / "no.weights.h5")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Keras' variables with NumPy 2
+def test_a_shifted_label_is_less_likely_and_the_others_keep_their_odds(tmp_path: Path) -> None:
+    path = tmp_path / "one.weights.h5"
+    model = build("fine")
+    model.save_weights(path)
+    windows = np.random.default_rng(1).normal(size=(3, FRAMES, BINS, 1)).astype(np.float32)
+    before = np.asarray(model(windows, training=False))
+    model.load_weights(shift_label("fine", path, UNKNOWN, -0.5))
+    change = np.asarray(model(windows, training=False)) - before
+    np.testing.assert_allclose(change[:, UNKNOWN], -0.5, atol=1e-5)
+    np.testing.assert_allclose(np.delete(change, UNKNOWN, axis=1), 0, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Keras' variables with NumPy 2
+def test_normalisation_in_one_operation_trains_as_keras_does() -> None:
+    import keras
+
+    ours = build("fine").get_layer("norm_1")
+    plain = keras.layers.BatchNormalization(momentum=ours.momentum, epsilon=ours.epsilon)
+    random = np.random.default_rng(2)
+    x = random.normal(3, 2, (8, 43, 58, 24)).astype(np.float32)
+    plain.build(x.shape)
+    for weight in ("gamma", "beta"):
+        value = random.uniform(0.5, 1.5, 24).astype(np.float32)
+        getattr(ours, weight).assign(value)
+        getattr(plain, weight).assign(value)
+    for _ in range(3):
+        mine, theirs = ours(x, training=True), plain(x, training=True)
+        np.testing.assert_allclose(np.asarray(mine), np.asarray(theirs), atol=1e-4)
+    for weight in ("moving_mean", "moving_variance"):
+        # Its variance is of a sample, n / (n - 1) of Keras'.
+        np.testing.assert_allclose(
+            np.asarray(getattr(ours, weight)), np.asarray(getattr(plain, weight)), rtol=1e-4
+        )
+    mine, theirs = ours(x, training=False), plain(x, training=False)
+    np.testing.assert_allclose(np.asarray(mine), np.asarray(theirs), atol=2e-3)
+
+
+def test_speech_for_thresholds_is_known_before_the_rest_is_there(tmp_path: Path) -> None:
+    folder = tmp_path / "negatives"
+    folder.mkdir()
+    for place in (0, 4, 8, 9):
+        (folder / f"{place:02d}_espeak-ng_en-us.flac").touch()
+    chosen = negative_files(tmp_path, thresholds=True)
+    assert [path.name[:2] for path in chosen] == ["00", "04", "08"]
+    assert [path.name[:2] for path in negative_files(tmp_path, thresholds=False)] == ["09"]
