@@ -6,7 +6,9 @@ import argparse
 import os
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from models.training.speech import recipe
 from models.training.speech.corpus import Corpus, build_corpus
@@ -25,11 +27,17 @@ def _banks(work: Path, data: Path) -> None:
         print(build_banks(data, work, seed=recipe.SEED))
 
 
-def _stage(work: Path, data: Path, name: str, plan: Plan) -> None:
-    from models.training.speech.train import train
+@cache
+def _watch(work: Path, data: Path) -> Callable[[Any], str]:
     from models.training.speech.watch import Watched, watcher
 
-    train(work, work / "runs" / name, plan, watch=watcher(Watched(data, work)))
+    return watcher(Watched(data, work))
+
+
+def _stage(work: Path, data: Path, name: str, plan: Plan) -> None:
+    from models.training.speech.train import train
+
+    train(work, work / "runs" / name, plan, watch=_watch(work, data))
 
 
 def _weights(work: Path, name: str) -> Path:

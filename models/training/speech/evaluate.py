@@ -22,7 +22,7 @@ from models.training.speech.measure import (
     percent_of,
     poisson_upper,
     summary,
-    track_of,
+    tracks_of,
     wilson,
 )
 from models.training.speech.streams import negative_files, unknown_stream, word_streams
@@ -66,42 +66,39 @@ def measure_clips(model: SpeechModel, conditions: Path, *, only: str = "") -> di
     return out
 
 
-def measure_streams(
-    model: SpeechModel, work: Path, background: Path, *, mode: SmoothMode | None = None
-) -> dict[str, Any]:
+def measure_streams(folder: Path, work: Path, background: Path) -> dict[str, Any]:
     """Return false alarms in running speech, and how words in a stream are caught.
 
     Parameters
     ----------
-    model : SpeechModel
+    folder : pathlib.Path
+        The model's; its words are decided as the page does by default.
     work : pathlib.Path
         With the corpus and the running speech.
     background : pathlib.Path
         Noise recordings.
-    mode : SmoothMode, optional
-        The page's default with the model's thresholds.
 
     Returns
     -------
     dict
         ``false_alarms`` and ``caught``.
     """
-    mode = mode or SmoothMode(thresholds=model.thresholds)
+    mode = SmoothMode(thresholds=read_speech_model(folder).thresholds)
     corpus = Corpus(work)
-    alarms: Counter[str] = Counter()
-    seconds = 0.0
     files = negative_files(work, thresholds=False)
-    for path in files:
-        track = track_of(model, path)
-        alarms.update(event.word for event in decide(track, mode))
-        seconds += track.duration_s
-    unknown = track_of(model, unknown_stream(corpus, seed=_SEED))
+    streams = list(word_streams(corpus, background, seed=_SEED))
+    tracks = tracks_of(
+        folder,
+        [*files, unknown_stream(corpus, seed=_SEED), *(stream.sound for stream in streams)],
+    )
+    running, unknown, said = tracks[: len(files)], tracks[len(files)], tracks[len(files) + 1 :]
+    alarms = Counter(event.word for track in running for event in decide(track, mode))
+    seconds = sum(track.duration_s for track in running)
     in_unknown = Counter(event.word for event in decide(unknown, mode))
     hours = (seconds + unknown.duration_s) / 3600
-    count = sum(alarms.values()) + sum(in_unknown.values())
+    count = alarms.total() + in_unknown.total()
     results = [
-        hits(stream, decide(track_of(model, stream.sound), mode))
-        for stream in word_streams(corpus, background, seed=_SEED)
+        hits(stream, decide(track, mode)) for stream, track in zip(streams, said, strict=True)
     ]
     words = sum(one["words"] for one in results)
     caught = sum(one["caught"] for one in results)
@@ -181,6 +178,6 @@ def write_results(work: Path, data: Path, model: Path) -> dict[str, Any]:
             read = read_speech_model(folder)
             results[name] = {"clips": measure_clips(read, conditions)}
             path.write_text(json.dumps(results, indent=1))
-            results[name]["streams"] = measure_streams(read, work, data / "background")
+            results[name]["streams"] = measure_streams(folder, work, data / "background")
             path.write_text(json.dumps(results, indent=1))
     return results

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,7 @@ from core.audio import decode_audio
 from core.audio.clip import fit_clip
 from core.speech.decide import SmoothMode, WordEvent, decide
 from core.speech.model import SpeechModel
+from core.speech.read import read_speech_model
 from core.speech.scorer import score_sound
 from core.speech.track import ScoreTrack
 from models.training.speech.audio import RATE_HZ
@@ -30,6 +35,7 @@ __all__ = [
     "poisson_upper",
     "summary",
     "track_of",
+    "tracks_of",
     "wilson",
 ]
 
@@ -195,6 +201,39 @@ def track_of(model: SpeechModel, sound: NDArray[np.float32] | Path) -> ScoreTrac
     loudest = max(float(np.abs(sound).max()), 1.0)
     soundfile.write(memory, sound / loudest, RATE_HZ, format="WAV", subtype="FLOAT")
     return score_sound(model, memory.getvalue(), browser_period=None).track
+
+
+_MODELS: dict[Path, SpeechModel] = {}
+
+
+def _track(folder: Path, sound: NDArray[np.float32] | Path) -> ScoreTrack:
+    if folder not in _MODELS:
+        _MODELS[folder] = read_speech_model(folder)
+    return track_of(_MODELS[folder], sound)
+
+
+def tracks_of(
+    folder: Path, sounds: Iterable[NDArray[np.float32] | Path], *, processes: int = 2
+) -> list[ScoreTrack]:
+    """Score long sounds with a model that was just written, several at once.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        The model's; its files stay as they are until this process ends.
+    sounds : iterable of ndarray or path
+        As for :func:`track_of`.
+    processes : int
+        How many work at once.
+
+    Returns
+    -------
+    list of ScoreTrack
+        In the order of `sounds`.
+    """
+    # Spawned, as the parent may have TensorFlow's threads; each reads the model anew.
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        return list(pool.map(partial(_track, folder), sounds))
 
 
 def hits(stream: WordStream, events: tuple[WordEvent, ...]) -> dict[str, Any]:

@@ -8,12 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.speech.decide import SmoothMode
-from core.speech.read import read_speech_model
 from models.training.speech import recipe
 from models.training.speech.corpus import Corpus
 from models.training.speech.export import export
 from models.training.speech.labels import TARGETS
-from models.training.speech.measure import track_of
+from models.training.speech.measure import tracks_of
 from models.training.speech.noises import made_noise
 from models.training.speech.plane import planes
 from models.training.speech.streams import negative_files, unknown_stream, word_streams
@@ -100,14 +99,15 @@ def publish(work: Path, data: Path, folder: Path, *, run: Path) -> None:
         With ``average.weights.h5``.
     """
     corpus = Corpus(work)
-    model = read_speech_model(draft(work, folder, run=run))
+    draft(work, folder, run=run)
     # A quarter of the voices sets the thresholds, the others are for the figure in the card.
-    tracks = [track_of(model, path) for path in negative_files(work, thresholds=True)]
-    tracks.append(track_of(model, unknown_stream(corpus, seed=_SEED)))
+    without = [*negative_files(work, thresholds=True), unknown_stream(corpus, seed=_SEED)]
+    streams = list(word_streams(corpus, data / "background", seed=_SEED))
+    tracks = tracks_of(folder, [*without, *(stream.sound for stream in streams)])
     said = [
-        (stream.words, track_of(model, stream.sound))
-        for stream in word_streams(corpus, data / "background", seed=_SEED)
+        (stream.words, track) for stream, track in zip(streams, tracks[len(without) :], strict=True)
     ]
+    tracks = tracks[: len(without)]
     thresholds = word_thresholds(tracks, said, SmoothMode())
     _write(corpus, folder, run, thresholds)
     print(thresholds)
