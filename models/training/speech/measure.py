@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from core.audio import decode_audio
 from core.audio.clip import fit_clip
-from core.speech.decide import SmoothMode, WordEvent, decide
+from core.speech.decide import WordEvent
 from core.speech.model import SpeechModel
 from core.speech.read import read_speech_model
 from core.speech.scorer import score_sound
@@ -203,13 +203,11 @@ def track_of(model: SpeechModel, sound: NDArray[np.float32] | Path) -> ScoreTrac
     return score_sound(model, memory.getvalue(), browser_period=None).track
 
 
-_MODELS: dict[Path, SpeechModel] = {}
+_model = cache(read_speech_model)
 
 
 def _track(folder: Path, sound: NDArray[np.float32] | Path) -> ScoreTrack:
-    if folder not in _MODELS:
-        _MODELS[folder] = read_speech_model(folder)
-    return track_of(_MODELS[folder], sound)
+    return track_of(_model(folder), sound)
 
 
 def tracks_of(
@@ -280,13 +278,3 @@ def hits(stream: WordStream, events: tuple[WordEvent, ...]) -> dict[str, Any]:
         "missed": missed,
         "delays_s": delays,
     }
-
-
-def default_mode(model: SpeechModel) -> SmoothMode:
-    """Return the decisions that the page makes by default with a model."""
-    return SmoothMode(thresholds=model.thresholds)
-
-
-def events_of(track: ScoreTrack, mode: SmoothMode) -> tuple[WordEvent, ...]:
-    """Return what is heard in a track."""
-    return decide(track, mode)
