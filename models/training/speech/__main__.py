@@ -94,13 +94,12 @@ def _again(work: Path, data: Path) -> None:
     _stage(work, data, "again", recipe.again_plan(_weights(work, "hard")))
 
 
-def _blend(work: Path, data: Path) -> None:
+def _shift(work: Path, data: Path) -> None:
     from models.training.speech.labels import UNKNOWN
-    from models.training.speech.weights import blend, shift_label
+    from models.training.speech.weights import shift_label
 
-    parts = [(share, _weights(work, name)) for name, share in recipe.BLEND.items()]
-    mean = blend(recipe.GROWN, parts, _weights(work, "blend"))
-    shift_label(recipe.GROWN, mean, UNKNOWN, recipe.UNKNOWN_SHIFT)
+    last, out = _weights(work, "again"), _weights(work, "final")
+    shift_label(recipe.GROWN, last, UNKNOWN, recipe.UNKNOWN_SHIFT, out)
 
 
 def _negatives(work: Path, *, thresholds: bool) -> None:
@@ -108,7 +107,7 @@ def _negatives(work: Path, *, thresholds: bool) -> None:
 
     if not negatives_list(work, thresholds=thresholds).exists():
         hours = build_negatives(
-            work, thresholds=thresholds, hours=32.0, seed=21, readings=2, processes=2
+            work, thresholds=thresholds, hours=32.0, seed=31, readings=2, processes=2
         )
         print(hours, "hours")
 
@@ -124,7 +123,7 @@ def _test_speech(work: Path, data: Path) -> None:
 def _export(work: Path, data: Path) -> None:
     from models.training.speech.publish import publish
 
-    publish(work, data, recipe.MODEL, run=work / "runs" / "blend")
+    publish(work, data, recipe.MODEL, run=work / "runs" / "final")
 
 
 def _folds(work: Path, data: Path) -> None:
@@ -157,7 +156,7 @@ MAKING: dict[str, Step] = {
     "hard": (_hard, "third stage, a third of the unknown is such speech (9 min)"),
     "heard_again": (_heard_again, "what it still takes for words in nine more (6 min)"),
     "again": (_again, "fourth stage, with that too (10 min)"),
-    "blend": (_blend, "the mean of the last three stages, with fewer doubts (10 s)"),
+    "shift": (_shift, "some of its doubt taken back (5 s)"),
     "other_speech": (_other_speech, "8 hours of running speech for the thresholds (5 min)"),
     "export": (_export, "thresholds, and the files of models/speech (3 min)"),
 }

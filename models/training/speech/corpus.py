@@ -19,13 +19,26 @@ from models.training.speech.synthesis import Line, speak_many, vary
 from models.training.speech.texts import CONFUSABLE, OTHER_WORDS, running_texts
 from models.training.speech.voices import all_voices
 
-__all__ = ["TRAINING_TEXTS", "Clip", "Corpus", "build_corpus", "recordings"]
+__all__ = ["MINED_TEXTS", "TRAINING_TEXTS", "Clip", "Corpus", "build_corpus", "recordings"]
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 FORTUNES = Path("/usr/share/games/fortunes")
 PROMPTS = Path("/usr/share/asterisk/sounds/en")
-# Evaluation reads other files than these.
+# Evaluation reads other files than these, and none of their sentences that stand in both.
 TRAINING_TEXTS = ("cookie", "men-women", "science", "wisdom", "law", "people", "education")
+# What is read in which an earlier network listens for words, beside the Jargon File.
+MINED_TEXTS = (
+    *TRAINING_TEXTS,
+    "fortunes",
+    "pratchett",
+    "startrek",
+    "tao",
+    "paradoxum",
+    "perl",
+    "knghtbrd",
+    "debian",
+    "goedel",
+)
 RUNNING_SENTENCES = 3900
 RUNNING_MADE = 500
 

@@ -13,7 +13,6 @@ from models.training.speech.labels import SCARCE
 from models.training.speech.train import Plan
 
 __all__ = [
-    "BLEND",
     "DATA",
     "GROWN",
     "GROWN_LAYER",
@@ -39,9 +38,6 @@ NETWORK = "fine"
 # What the second stage grows it into, and which of its convolutions is the new one.
 GROWN = "deep"
 GROWN_LAYER = 6
-# Shares of the last stages in the shipped weights: each stage learns what the next one loses some
-# of, such as words in babble. Chosen of eight, of an earlier run, by the validation part's clips.
-BLEND = {"grown": 0.2, "hard": 0.4, "again": 0.4}
 # Half of the last batches is unknown words, which teaches to doubt: so much of it is taken back.
 UNKNOWN_SHIFT = -0.75
 SEED = 7
@@ -161,7 +157,7 @@ def again_plan(start_from: Path) -> Plan:
     """Return the fourth stage: once more, with what was still taken for words."""
     return Plan(
         network=GROWN,
-        steps=2800,
+        steps=3200,
         batch=64,
         rate=5e-4,
         warm=100,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -14,11 +15,11 @@ import soundfile
 from numpy.typing import NDArray
 
 from models.training.speech.audio import RATE_HZ, trimmed
-from models.training.speech.corpus import FORTUNES, Corpus
+from models.training.speech.corpus import FORTUNES, MINED_TEXTS, Corpus
 from models.training.speech.labels import TARGETS
 from models.training.speech.noises import TRAINED_PART
 from models.training.speech.synthesis import speak_many, vary
-from models.training.speech.texts import running_texts
+from models.training.speech.texts import jargon_text, running_texts
 from models.training.speech.voices import Voice, all_voices
 
 __all__ = [
@@ -36,7 +37,6 @@ EVALUATION_TEXTS = (
     "computers definitions art humorists literature miscellaneous news platitudes politics sports "
     "work drugs ethnic food kids linux love magic medicine pets songs-poems riddles zippy"
 )
-MADE_SENTENCES = 400
 HELD_OUT_VOICES = 24
 GAP_S = (0.3, 1.2)
 
@@ -90,10 +90,24 @@ def _one_voice(job: tuple[Path, int, Voice, list[str], float]) -> tuple[str, flo
     return name, whole.size / RATE_HZ
 
 
+def _unread_texts(seed: int) -> list[str]:
+    """Sentences of the evaluation's files that do not stand in training's as well."""
+    names = tuple(name for name in EVALUATION_TEXTS.split() if (FORTUNES / name).exists())
+    read = running_texts(FORTUNES, MINED_TEXTS, seed=seed, made=0, more=jargon_text())
+    known = {_words_of(text) for text in read}
+    texts = running_texts(FORTUNES, names, seed=seed, made=0)
+    return [text for text in texts if _words_of(text) not in known]
+
+
+def _words_of(text: str) -> tuple[str, ...]:
+    """A sentence without what is not spoken, as the same joke is set in several ways."""
+    return tuple(re.findall(r"[a-z']+", text.lower()))
+
+
 def build_negatives(
     work: Path, *, thresholds: bool, hours: float, seed: int, readings: int = 1, processes: int = 1
 ) -> float:
-    """Synthesise running speech that has none of the words, with voices apart from training's.
+    """Synthesise running speech that has none of the words, none of it from training's texts.
 
     Parameters
     ----------
@@ -117,8 +131,7 @@ def build_negatives(
     """
     folder = work / "negatives"
     folder.mkdir(parents=True, exist_ok=True)
-    names = tuple(name for name in EVALUATION_TEXTS.split() if (FORTUNES / name).exists())
-    texts = running_texts(FORTUNES, names, seed=seed, made=MADE_SENTENCES)
+    texts = _unread_texts(seed)
     jobs = []
     for reading in range(readings):
         voices = _negative_voices(seed, reading)

@@ -21,7 +21,7 @@ from models.training.speech.spectra import BINS, FRAMES, ROW_BINS, ROW_FRAMES
 from models.training.speech.streams import negative_files
 from models.training.speech.synthesis import Line
 from models.training.speech.voices import Voice
-from models.training.speech.weights import blend, read_weights, shift_label
+from models.training.speech.weights import shift_label
 
 OTHERS = ("on", "off", "bed", "cat", "happy", "marvin")
 LEFT_OUT = "nobody"
@@ -143,31 +143,14 @@ def test_a_grown_network_begins_with_the_same_answers(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Keras' variables with NumPy 2
-def test_a_blend_is_the_mean_by_shares(tmp_path: Path) -> None:
-    import keras
-
-    paths = []
-    for seed in (1, 2):
-        keras.utils.set_random_seed(seed)
-        paths.append(tmp_path / f"{seed}.weights.h5")
-        build("fine").save_weights(paths[-1])
-    first, second = (read_weights("fine", path) for path in paths)
-    shares = [(0.25, paths[0]), (0.75, paths[1])]
-    mean = read_weights("fine", blend("fine", shares, tmp_path / "runs" / "mean.weights.h5"))
-    for name, value in mean.items():
-        np.testing.assert_allclose(value, 0.25 * first[name] + 0.75 * second[name], atol=1e-6)
-    with pytest.raises(ValueError, match="add up to 1"):
-        blend("fine", shares[:1], tmp_path / "no.weights.h5")
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Keras' variables with NumPy 2
 def test_a_shifted_label_is_less_likely_and_the_others_keep_their_odds(tmp_path: Path) -> None:
     path = tmp_path / "one.weights.h5"
     model = build("fine")
     model.save_weights(path)
     windows = np.random.default_rng(1).normal(size=(3, FRAMES, BINS, 1)).astype(np.float32)
     before = np.asarray(model(windows, training=False))
-    model.load_weights(shift_label("fine", path, UNKNOWN, -0.5))
+    out = tmp_path / "runs" / "shifted.weights.h5"
+    model.load_weights(shift_label("fine", path, UNKNOWN, -0.5, out))
     change = np.asarray(model(windows, training=False)) - before
     np.testing.assert_allclose(change[:, UNKNOWN], -0.5, atol=1e-5)
     np.testing.assert_allclose(np.delete(change, UNKNOWN, axis=1), 0, atol=1e-5)

@@ -39,12 +39,21 @@ def test_a_word_that_is_said_often_gets_the_threshold_at_which_it_is_worth_most(
     assert thresholds["right"] == 0.9
 
 
-def test_a_word_without_alarms_that_is_said_often_gets_the_lowest() -> None:
-    said = [("go", 0.96)] * 20
+def test_a_word_without_alarms_that_is_often_said_unclearly_gets_the_lowest() -> None:
+    said = [("go", 0.96)] * 20 + [("go", 0.77)] * 3
     thresholds = word_thresholds(
         [_track([("right", 0.86)] * 3)], [(_said(said), _track(said))], MODE
     )
     assert thresholds["go"] == GRID[0]
+
+
+def test_a_word_without_alarms_is_not_believed_at_once_if_nothing_is_lost_by_it() -> None:
+    said = [("go", 0.96)] * 20
+    thresholds = word_thresholds(
+        [_track([("right", 0.86)] * 3)], [(_said(said), _track(said))], MODE
+    )
+    # The others' alarms end at 0.86, and "go" would have some there too, sooner or later.
+    assert thresholds["go"] == 0.9
 
 
 def test_a_word_that_is_hardly_said_follows_how_the_alarms_of_all_words_become_fewer() -> None:
@@ -54,3 +63,13 @@ def test_a_word_that_is_hardly_said_follows_how_the_alarms_of_all_words_become_f
     thresholds = word_thresholds([_track(alarms)], [(_said(said), _track(said))], MODE)
     assert thresholds["left"] == 0.95
     assert thresholds["seven"] == 0.95
+
+
+def test_the_alarms_of_words_that_are_hardly_said_count_for_all_of_them() -> None:
+    said = [("left", 0.96)] * 10 + [("left", 0.87)] * 10
+    streams = [(_said(said), _track(said))]
+    few = word_thresholds([_track([("six", 0.86)] * 6)], streams, MODE, cost=0.1)
+    many = word_thresholds([_track([("six", 0.86)] * 60)], streams, MODE, cost=0.1)
+    # "seven" had none itself.
+    assert few["seven"] == GRID[0]
+    assert many["seven"] == 0.9
