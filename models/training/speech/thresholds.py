@@ -17,7 +17,7 @@ __all__ = ["GRID", "word_thresholds"]
 # Lower ones let partial words through, higher ones many voices never reach.
 GRID = (0.75, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97)
 # One false alarm less is worth so many words of the validation streams.
-FALSE_ALARM_COST = 4.0
+FALSE_ALARM_COST = 2.0
 # With fewer clips than this, what is caught says little of a word's threshold. What so few people
 # teach is believed too soon: these words make most of the false alarms, so one costs twice as much.
 _FEW = 10
