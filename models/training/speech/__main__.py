@@ -146,24 +146,24 @@ def _card(work: Path, data: Path) -> None:
 
 Step = tuple[Callable[[Path, Path], None], str]
 
-# What makes the model. The times are of two quiet cores.
+# What makes the model. The times are of two quiet cores with AVX-512.
 MAKING: dict[str, Step] = {
-    "corpus": (_corpus, "read the recordings and let the voices speak (3 min)"),
-    "banks": (_banks, "rooms, speeds and noises, as spectrograms (4 min)"),
-    "base": (_base, "first stage, without the speakers of scarce words (12 min)"),
-    "grown": (_grown, "second stage, everybody, a larger network, in more babble (29 min)"),
-    "heard": (_heard, "what it takes for words in nine hours of other speech (6 min)"),
-    "hard": (_hard, "third stage, a third of the unknown is such speech (9 min)"),
-    "heard_again": (_heard_again, "what it still takes for words in nine more (6 min)"),
-    "again": (_again, "fourth stage, with that too (10 min)"),
+    "corpus": (_corpus, "read the recordings and let the voices speak (1 min)"),
+    "banks": (_banks, "rooms, speeds and noises, as spectrograms (3 min)"),
+    "base": (_base, "first stage, without the speakers of scarce words (9 min)"),
+    "grown": (_grown, "second stage, everybody, a larger network, in more babble (22 min)"),
+    "heard": (_heard, "what it takes for words in 18 hours of other speech (7 min)"),
+    "hard": (_hard, "third stage, a third of the unknown is such speech (7 min)"),
+    "heard_again": (_heard_again, "what it still takes for words in 18 more (7 min)"),
+    "again": (_again, "fourth stage, with that too (8 min)"),
     "shift": (_shift, "some of its doubt taken back (5 s)"),
-    "other_speech": (_other_speech, "8 hours of running speech for the thresholds (5 min)"),
+    "other_speech": (_other_speech, "8 hours of running speech for the thresholds (2 min)"),
     "export": (_export, "thresholds, and the files of models/speech (3 min)"),
 }
 # What measures it.
 MEASURING: dict[str, Step] = {
     "folds": (_folds, "scarce words in five folds by speaker (10 min)"),
-    "test_speech": (_test_speech, "24 hours of running speech to test on (15 min)"),
+    "test_speech": (_test_speech, "23 hours of running speech to test on (6 min)"),
     "evaluate": (_evaluate, "the figures, ours and the original's (20 min)"),
     "card": (_card, "the tables of the model card (1 s)"),
 }

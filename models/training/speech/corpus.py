@@ -24,7 +24,7 @@ __all__ = ["MINED_TEXTS", "TRAINING_TEXTS", "Clip", "Corpus", "build_corpus", "r
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 FORTUNES = Path("/usr/share/games/fortunes")
 PROMPTS = Path("/usr/share/asterisk/sounds/en")
-# Evaluation reads other files than these, and none of their sentences that stand in both.
+# Evaluation reads other files than these, and skips their sentences that stand in these as well.
 TRAINING_TEXTS = ("cookie", "men-women", "science", "wisdom", "law", "people", "education")
 # What is read in which an earlier network listens for words, beside the Jargon File.
 MINED_TEXTS = (

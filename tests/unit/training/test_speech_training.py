@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from core.speech.model import SpeechModel
+from models.training.speech import streams
 from models.training.speech.batches import Batches
 from models.training.speech.grow import grow
 from models.training.speech.hard import _found
@@ -189,3 +190,15 @@ def test_speech_for_thresholds_is_known_before_the_rest_is_there(tmp_path: Path)
     chosen = negative_files(tmp_path, thresholds=True)
     assert [path.name[:2] for path in chosen] == ["00", "04", "08"]
     assert [path.name[:2] for path in negative_files(tmp_path, thresholds=False)] == ["09"]
+
+
+def test_what_tests_is_no_sentence_that_training_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cookie").write_text("The early bird gets the worm.\n%\nPigs have wings today.")
+    (tmp_path / "art").write_text("A painter needs good light.\n%\nThe EARLY bird gets the worm!")
+    monkeypatch.setattr(streams, "FORTUNES", tmp_path)
+    monkeypatch.setattr(streams, "EVALUATION_TEXTS", "art absent")
+    monkeypatch.setattr(streams, "MINED_TEXTS", ("cookie",))
+    monkeypatch.setattr(streams, "jargon_text", lambda: "Hackers drink much coffee here.")
+    assert streams._unread_texts(1) == ["A painter needs good light."]
