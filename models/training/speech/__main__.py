@@ -94,12 +94,17 @@ def _again(work: Path, data: Path) -> None:
     _stage(work, data, "again", recipe.again_plan(_weights(work, "hard")))
 
 
-def _shift(work: Path, data: Path) -> None:
-    from models.training.speech.labels import UNKNOWN
-    from models.training.speech.weights import shift_label
+def _again_longer(work: Path, data: Path) -> None:
+    _stage(work, data, "again_longer", recipe.again_longer_plan(_weights(work, "hard")))
 
-    last, out = _weights(work, "again"), _weights(work, "final")
-    shift_label(recipe.GROWN, last, UNKNOWN, recipe.UNKNOWN_SHIFT, out)
+
+def _mean(work: Path, data: Path) -> None:
+    from models.training.speech.labels import UNKNOWN
+    from models.training.speech.weights import mean_of, shift_label
+
+    parts = [_weights(work, name) for name in ("again", "again_longer")]
+    mean = mean_of(recipe.GROWN, parts, _weights(work, "mean"))
+    shift_label(recipe.GROWN, mean, UNKNOWN, recipe.UNKNOWN_SHIFT, _weights(work, "final"))
 
 
 def _negatives(work: Path, *, thresholds: bool) -> None:
@@ -156,7 +161,8 @@ MAKING: dict[str, Step] = {
     "hard": (_hard, "third stage, a third of the unknown is such speech (7 min)"),
     "heard_again": (_heard_again, "what it still takes for words in 18 more (7 min)"),
     "again": (_again, "fourth stage, with that too (8 min)"),
-    "shift": (_shift, "some of its doubt taken back (5 s)"),
+    "again_longer": (_again_longer, "the same with a few more words (12 min)"),
+    "mean": (_mean, "the mean of the last two, some of its doubt taken back (5 s)"),
     "other_speech": (_other_speech, "8 hours of running speech for the thresholds (2 min)"),
     "export": (_export, "thresholds, and the files of models/speech (3 min)"),
 }

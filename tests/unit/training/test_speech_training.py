@@ -22,7 +22,7 @@ from models.training.speech.spectra import BINS, FRAMES, ROW_BINS, ROW_FRAMES
 from models.training.speech.streams import negative_files
 from models.training.speech.synthesis import Line
 from models.training.speech.voices import Voice
-from models.training.speech.weights import shift_label
+from models.training.speech.weights import mean_of, read_weights, shift_label
 
 OTHERS = ("on", "off", "bed", "cat", "happy", "marvin")
 LEFT_OUT = "nobody"
@@ -141,6 +141,22 @@ def test_a_grown_network_begins_with_the_same_answers(tmp_path: Path) -> None:
     assert np.abs(after - before).max() < 0.5 * before.std()
     with pytest.raises(ValueError, match="one convolution more"):
         grow("deep", tmp_path / "new.weights.h5", "wide", 6, batch, tmp_path / "x", seed=2)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Keras' variables with NumPy 2
+def test_the_mean_of_trained_weights_is_taken_variable_by_variable(tmp_path: Path) -> None:
+    import keras
+
+    paths = []
+    for place in range(3):
+        keras.utils.set_random_seed(place)
+        paths.append(tmp_path / f"{place}.weights.h5")
+        build("fine").save_weights(paths[-1])
+    parts = [read_weights("fine", path) for path in paths]
+    assert np.ptp([part["words/kernel"] for part in parts], axis=0).max() > 0.01
+    mean = read_weights("fine", mean_of("fine", paths, tmp_path / "runs" / "mean.weights.h5"))
+    for name, values in mean.items():
+        np.testing.assert_allclose(values, np.mean([p[name] for p in parts], axis=0), atol=1e-6)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Keras' variables with NumPy 2
