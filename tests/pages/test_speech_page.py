@@ -108,7 +108,7 @@ def test_what_was_set_is_kept_while_another_page_is_shown(home: Path) -> None:
 def test_a_wav_is_uploaded_and_its_facts_are_said(home: Path) -> None:
     samples = decode_audio(sample_sounds()["directions"], rate_hz=48_000).samples
     app = _upload(_open(), "mine_*.wav", encode_wav(samples, rate_hz=48_000))
-    assert "wav, 48.0 kHz, 1 channel(s), 7.4 s" in _texts(app)
+    assert "wav, 48.0 kHz, 1 channel(s), 7.2 s" in _texts(app)
     assert "mine\\_\\*\\.wav" in _texts(app)
     assert "left" in _headline(app)
 

@@ -68,6 +68,8 @@ def test_a_training_gives_curves_a_score_and_a_model_and_can_go_on(home: Path) -
     assert teach.samples.counts() == {"round": 10, "square": 10}
     assert teach.run is first
     # A page that is left and entered again finds its training; stopped, it keeps what it learned.
+    teach.options["default", "", "batch_size"] = 1
+    app.run()
     app.button(key="teach_train").click().run()
     _until(lambda: len(teach.job.points) > 2)
     app.switch_page("pages/home.py").run()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
-from core.speech.decide import SmoothMode
+from core.speech.decide import HANDOVER, SmoothMode
 from core.speech.exports.source import WordModel
+from core.speech.labels import is_unknown
 from core.speech.model import QUIET_FLOOR_DB
 from core.speech.track import STEP_S
 
@@ -38,7 +40,8 @@ _RULE = (
     "every 0.1 s the scores of the latest columns (before the first one, columns of before_db) are "
     "averaged over smoothing_s; a word is heard when its average is the best of all labels and at "
     "least its threshold, was below release times the threshold since it was last heard, and no "
-    "word was heard for refractory_s; labels that are not listed in words are never heard"
+    "word was heard for refractory_s, nor for handover_s unless the scores of the words together "
+    "were below handover at a step since; labels that are not listed in words are never heard"
 )
 
 
@@ -75,7 +78,7 @@ def about(model: WordModel) -> dict[str, Any]:
             "column": _COLUMN,
             "input": _INPUT,
         },
-        "decision": decision(model.mode),
+        "decision": decision(model.mode, speech.labels),
         "golden": golden,
         "written_by": "Teachdeck",
     }
@@ -87,7 +90,7 @@ def before_db(model: WordModel) -> float:
     return QUIET_FLOOR_DB if floor_db is None else floor_db
 
 
-def decision(mode: SmoothMode) -> dict[str, Any]:
+def decision(mode: SmoothMode, labels: Sequence[str]) -> dict[str, Any]:
     """Return when a word counts as heard, with the rule in words."""
     return {
         "step_s": STEP_S,
@@ -97,6 +100,8 @@ def decision(mode: SmoothMode) -> dict[str, Any]:
         "smoothing_s": mode.smoothing_s,
         "release": mode.release,
         "refractory_s": mode.refractory_s,
+        "handover": HANDOVER,
+        "handover_s": mode.handover_s if any(map(is_unknown, labels)) else 0.0,
         "rule": _RULE,
     }
 

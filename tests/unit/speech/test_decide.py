@@ -142,6 +142,7 @@ def test_options_are_checked_as_in_the_original(options: Mapping[str, float], co
         {"release": 1.5},
         {"smoothing_s": -1.0},
         {"refractory_s": float("inf")},
+        {"handover_s": -0.1},
     ],
 )
 def test_smooth_options_are_checked(options: Mapping[str, float]) -> None:
@@ -181,8 +182,30 @@ def test_a_single_score_is_not_yet_a_word() -> None:
 def test_within_the_refractory_time_no_other_word_is_heard() -> None:
     steps = [*QUIET, *said(2, 4), *said(3, 4), *QUIET]
     assert [event.word for event in decide(track(steps=steps), SmoothMode())] == ["left"]
-    quick = SmoothMode(refractory_s=0.3)
+    quick = SmoothMode(refractory_s=0.3, handover_s=0)
     assert [event.word for event in decide(track(steps=steps), quick)] == ["left", "right"]
+
+
+def test_the_end_of_a_word_is_not_another_one() -> None:
+    # The window slides from the whole word to its end, with no step that is other than a word.
+    slide = [*QUIET, *said(2, 8), *said(3, 5), *QUIET]
+    assert [event.word for event in decide(track(steps=slide), SmoothMode())] == ["left"]
+    both = SmoothMode(handover_s=0)
+    assert [event.word for event in decide(track(steps=slide), both)] == ["left", "right"]
+    # One step between them is enough, and so is the time in which such a window has passed.
+    apart = [*QUIET, *said(2, 8), one_hot(1), *said(3, 5), *QUIET]
+    assert [event.word for event in decide(track(steps=apart), SmoothMode())] == ["left", "right"]
+    late = [*QUIET, *said(2, 8), *said(3, 12), *QUIET]
+    events = decide(track(steps=late), SmoothMode())
+    assert [event.word for event in events] == ["left", "right"]
+    assert events[1].time_s - events[0].time_s == pytest.approx(1.3)
+
+
+def test_a_model_that_knows_only_words_and_noise_hands_over_at_once() -> None:
+    scores = np.array([[0, 1, 0]] * 8 + [[0, 0, 1]] * 5, np.float32)
+    decider = SmoothDecider(SmoothMode(), ("_background_noise_", "left", "right"))
+    events = [decider.step(0.1 * (place + 1), row) for place, row in enumerate(scores)]
+    assert [event.word for event in events if event] == ["left", "right"]
 
 
 def test_a_word_has_its_own_threshold() -> None:

@@ -129,6 +129,7 @@ class Decider {
     this.recent = [];
     this.held = labels.map(() => false);
     this.lastS = -Infinity;
+    this.over = true;
     this.smoothed = labels.map(() => 0);
   }
 
@@ -142,9 +143,13 @@ class Decider {
       held[index] = held[index] && smoothed[index] >= rule.release * limits[index];
     });
     const best = smoothed.indexOf(Math.max(...smoothed));
-    const early = timeS - this.lastS < rule.refractory_s - 1e-9;
+    const ofWords = scores.reduce((sum, score, index) => sum + (this.isWord[index] ? score : 0), 0);
+    this.over = this.over || ofWords < rule.handover;
+    const pauseS = Math.max(rule.refractory_s, this.over ? 0 : rule.handover_s);
+    const early = timeS - this.lastS < pauseS - 1e-9;
     if (!this.isWord[best] || smoothed[best] < limits[best] || held[best] || early) return null;
     held[best] = true;
+    this.over = false;
     this.lastS = timeS;
     return {timeS, word: this.labels[best], probability: smoothed[best], index: best};
   }

@@ -138,6 +138,13 @@ def test_chosen_options_are_what_is_written(taught: SpeechModel) -> None:
     assert (decision["threshold"], decision["thresholds"]) == (0.9, {})
     assert (decision["smoothing_steps"], decision["release"]) == (2, 0.3)
     assert decision["refractory_s"] == 2.0
+    # It knows words and noise only, so there is nothing between two words.
+    assert (decision["handover"], decision["handover_s"]) == (0.7, 0.0)
+
+
+def test_a_model_with_other_speech_says_how_words_hand_over(base: SpeechModel) -> None:
+    about = json.loads(export_words(base, "script").files["teachdeck.json"])
+    assert (about["decision"]["handover"], about["decision"]["handover_s"]) == (0.7, 1.3)
 
 
 def test_what_answers_differently_is_not_handed_over(
