@@ -99,12 +99,13 @@ def _again_longer(work: Path, data: Path) -> None:
 
 
 def _mean(work: Path, data: Path) -> None:
-    from models.training.speech.labels import UNKNOWN
+    from models.training.speech.labels import NOISE, UNKNOWN
     from models.training.speech.weights import mean_of, shift_label
 
     parts = [_weights(work, name) for name in ("again", "again_longer")]
-    mean = mean_of(recipe.GROWN, parts, _weights(work, "mean"))
-    shift_label(recipe.GROWN, mean, UNKNOWN, recipe.UNKNOWN_SHIFT, _weights(work, "final"))
+    mean, out = mean_of(recipe.GROWN, parts, _weights(work, "mean")), _weights(work, "final")
+    shift_label(recipe.GROWN, mean, UNKNOWN, recipe.UNKNOWN_SHIFT, out)
+    shift_label(recipe.GROWN, out, NOISE, recipe.NOISE_SHIFT, out)
 
 
 def _negatives(work: Path, *, thresholds: bool) -> None:
