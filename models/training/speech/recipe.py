@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -176,19 +177,8 @@ def again_plan(start_from: Path) -> Plan:
 
 def again_longer_plan(start_from: Path) -> Plan:
     """Return the other fourth stage, longer and with more words, for the mean of the two."""
-    return Plan(
-        network=GROWN,
-        steps=5000,
-        batch=64,
-        rate=6e-4,
-        warm=100,
-        hold=0.3,
-        average=0.998,
-        smoothing=0.02,
-        seed=SEED + 5,
-        mix="again_longer",
-        start_from=str(start_from),
-    )
+    again = again_plan(start_from)
+    return replace(again, steps=5000, rate=6e-4, hold=0.3, mix="again_longer")
 
 
 def fold_plan(start_from: Path, held: Sequence[str], fold: int) -> Plan:
