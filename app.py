@@ -5,9 +5,11 @@ import gc
 import streamlit as st
 
 from pages.components import cached, i18n
+from pages.components.run_ends import let_runs_end
 from pages.components.site import FAVICON, PAGES, go_to_wanted_page
 
 st.set_page_config(page_title="Teachdeck", page_icon=str(FAVICON), layout="wide")
+let_runs_end()
 cached.warm_up()
 i18n.remember_language()
 navigation = st.navigation(

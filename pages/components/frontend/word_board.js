@@ -249,8 +249,7 @@ export default function ({ parentElement, data: [data], setTriggerValue }) {
   }
 
   function hear(changes) {
-    const first = state.told === null;
-    if (first) state.told = { events: [] };
+    state.told ??= { events: [] };
     state.failures = 0;
     const { told } = state;
     if (changes.events) {
@@ -259,7 +258,11 @@ export default function ({ parentElement, data: [data], setTriggerValue }) {
     }
     Object.assign(told, changes);
     drawTold(changes);
-    if (changes.state && !first) state.look();
+    if (!changes.state) return;
+    // What changed while the channel was broken is told by the next one's first word.
+    const known = JSON.stringify(changes.state);
+    if (state.known !== undefined && state.known !== known) state.look();
+    state.known = known;
   }
 
   function drawTold(changes) {
