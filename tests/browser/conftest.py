@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from core.audio import encode_wav
 from tests.browser.server import Server
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, ConsoleMessage, Page
+    from playwright.sync_api import Browser, BrowserType, ConsoleMessage, Page
 
 CHROMIUM_ARGUMENTS = [
     "--headless=new",
@@ -37,6 +37,11 @@ CHROMIUM_ARGUMENTS = [
 # On a page's own address Streamlit looks for the server first below that address, then at the
 # root; Chromium reports the first look as an error.
 _PROBE = re.compile(r"/[a-z_]+/_stcore/(health|host-config)$")
+
+
+_STORY_LINES = 80
+_STORIES = pytest.StashKey[list[str]]()
+_started: list[Browser] = []
 
 
 def _missing(what: str) -> None:
@@ -58,13 +63,63 @@ def browser() -> Iterator[Browser]:
         from playwright.sync_api import sync_playwright
     except ImportError:
         _missing("Playwright for Python is not installed")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
+    if _chromium() is None:
         _missing("Chromium is not installed")
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
+        started = launch(playwright.chromium)
         yield started
         started.close()
+
+
+def _chromium() -> str | None:
+    return shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def launch(kind: BrowserType, sound: Path | None = None) -> Browser:
+    """Start Chromium, whose microphone may play a WAV over and over."""
+    arguments = CHROMIUM_ARGUMENTS.copy()
+    if sound is not None:
+        arguments.append(f"--use-file-for-fake-audio-capture={sound}")
+    started = kind.launch(executable_path=_chromium(), args=arguments)
+    _started.append(started)
+    return started
+
+
+def _stories() -> list[str]:
+    """Return what each page shows that is open now."""
+    return [
+        _story(page)
+        for started in _started
+        if started.is_connected()
+        for context in started.contexts
+        for page in context.pages
+    ]
+
+
+def _story(page: Page) -> str:
+    main = page.locator('[data-testid="stMain"]')
+    try:
+        shown = (main if main.count() else page.locator("body")).aria_snapshot(timeout=5000)
+    except Exception as error:
+        # Whatever keeps the page from being read must not hide the failure itself.
+        shown = f"it could not be read: {error}"
+    return "\n".join([page.url, *shown.splitlines()[:_STORY_LINES]])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Say with a failure what its pages showed: it may not come again where somebody looks."""
+    report = yield
+    if report.failed and report.when == "call":
+        stories = item.stash.get(_STORIES, None) or _stories()
+        report.sections += [("What a page showed", story) for story in stories]
+        for value in getattr(item, "funcargs", {}).values():
+            if isinstance(value, Server):
+                log = value.log().splitlines()[-_STORY_LINES:]
+                report.sections.append(("What the server wrote", "\n".join(log)))
+    return report
 
 
 class Visit:
@@ -134,7 +189,7 @@ def visit(visitor_with: Callable[..., Visit]) -> Visit:
 
 @pytest.fixture
 def speaking(
-    browser: Browser, server: Server, tmp_path: Path
+    browser: Browser, server: Server, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Callable[[NDArray[np.float32]], object]:
     """Return a context of a visit whose microphone plays a sound, 48 kHz, over and over."""
 
@@ -142,12 +197,14 @@ def speaking(
     def begin(samples: NDArray[np.float32]) -> Iterator[Visit]:
         path = tmp_path / "said.wav"
         path.write_bytes(encode_wav(samples, rate_hz=48_000))
-        arguments = [*CHROMIUM_ARGUMENTS, f"--use-file-for-fake-audio-capture={path}"]
-        chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-        started = browser.browser_type.launch(executable_path=chromium, args=arguments)
+        started = launch(browser.browser_type, path)
         visit = Visit(started, server)
         try:
             yield visit
+        except BaseException:
+            # The report is made when this browser is gone.
+            request.node.stash[_STORIES] = _stories()
+            raise
         finally:
             visit.close()
             started.close()

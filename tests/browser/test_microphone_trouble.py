@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,7 +13,7 @@ import pytest
 from benchmarks.live_sound import RATE_HZ, script
 from benchmarks.live_visit import Listener, holdings, open_listener
 from core.audio import encode_wav
-from tests.browser.conftest import CHROMIUM_ARGUMENTS
+from tests.browser.conftest import launch
 from tests.browser.server import Server
 
 if TYPE_CHECKING:
@@ -61,9 +60,7 @@ def speaking(
     def start(samples: np.ndarray) -> Browser:
         path = tmp_path_factory.mktemp("sound") / "said.wav"
         path.write_bytes(encode_wav(samples, rate_hz=RATE_HZ))
-        arguments = [*CHROMIUM_ARGUMENTS, f"--use-file-for-fake-audio-capture={path}"]
-        chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-        started.append(browser.browser_type.launch(executable_path=chromium, args=arguments))
+        started.append(launch(browser.browser_type, path))
         return started[-1]
 
     yield start
